@@ -1,0 +1,1 @@
+//! Gaps, idle cost, latencies: measured, with their spread.

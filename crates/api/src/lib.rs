@@ -1,0 +1,1 @@
+//! The words shared by agent, command line and HTTP: messages, status, events.

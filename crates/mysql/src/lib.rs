@@ -1,0 +1,1 @@
+//! The door to one MySQL server: dialects, probes with deadlines, the mysqld process.

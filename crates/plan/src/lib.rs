@@ -1,0 +1,1 @@
+//! What to do to a mysqld: observed state and wanted role become steps, each with its reason.

@@ -1,0 +1,1 @@
+//! Local clusters of real servers, and the client and checker that watch them.

@@ -1,0 +1,1 @@
+//! Real servers, end to end.
