@@ -1,1 +1,36 @@
-//! The channel between agents and from the command line to them: JSON over HTTP over mutual TLS.
+//! The channel between agents and from the command line to them: JSON over HTTP/1.1 over mutual TLS 1.3.
+//!
+//! - [`Identity`]: who this process is, made from the cluster's shared secret or from files of the operator's own CA.
+//! - [`Server`]: answers requests with a [`Handler`], which learns from [`Peer`] whom the certificate names.
+//! - [`Client`]: calls a peer and waits for its answer, within a deadline.
+//! - [`Link`]: sends messages to a peer in order, without waiting for what becomes of them.
+//!
+//! The crate knows nothing of elections or MySQL. Nothing in it depends on the hosts' clocks being right (the expiry
+//! of an operator's own certificates aside), nothing waits without a deadline, and no queue or buffer is unbounded.
+
+mod client;
+mod cluster_ca;
+mod error;
+mod handler;
+mod identity;
+mod limits;
+mod link;
+mod names;
+mod own_ca;
+mod phase;
+mod pool;
+mod quiet;
+mod resolve;
+mod serve;
+mod server;
+mod sockets;
+
+pub use client::Client;
+pub use error::ChannelError;
+pub use handler::{Handler, HandlerFuture, Incoming, Outgoing, Peer};
+pub use hyper::body::Bytes;
+pub use identity::{Identity, IdentityError};
+pub use limits::{ClientOptions, Limits};
+pub use link::{Link, LinkState};
+pub use names::CLI_NAME;
+pub use server::{BindError, Server};

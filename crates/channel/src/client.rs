@@ -1,0 +1,280 @@
+//! The calling side.
+
+use crate::error::{ChannelError, is_stale};
+use crate::identity::Identity;
+use crate::limits::ClientOptions;
+use crate::pool::{Connection, Pool, Progress, Stage};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// A peer's words are cut to this length in errors.
+const LONGEST_REFUSAL_BYTES: usize = 4 << 10;
+/// Beyond this many peers, those without an open connection are forgotten.
+const REMEMBERED_PEERS: usize = 256;
+
+/// Calls peers. Clones share their connections and are cheap.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    identity: Identity,
+    tls: TlsConnector,
+    options: ClientOptions,
+    pools: Mutex<HashMap<String, Arc<Pool>>>,
+}
+
+impl Client {
+    /// A client that shows `identity`; it connects when it is first used.
+    pub fn new(identity: Identity, options: ClientOptions) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                tls: TlsConnector::from(identity.client_config()),
+                identity,
+                options,
+                pools: Mutex::default(),
+            }),
+        }
+    }
+
+    /// What this client was made with.
+    pub fn options(&self) -> &ClientOptions {
+        &self.inner.options
+    }
+
+    /// Sends `request` as JSON to `path` of the node `peer` (`host:port`), and reads its answer.
+    ///
+    /// The answer comes from a node whose certificate names exactly `peer` (with the operator's own CA: its host). All
+    /// of it, connecting included, takes at most `deadline`; a call whose deadline passed, or whose future was dropped,
+    /// closes its connection, so that no later call reads its answer. When a kept connection turns out to be closed
+    /// before a byte of the answer came, the request is sent once more on a new one: it may be handled twice.
+    ///
+    /// # Errors
+    /// See [`ChannelError`]; its variants say what to do.
+    pub async fn call<Req, Resp>(
+        &self,
+        peer: &str,
+        path: &str,
+        request: &Req,
+        deadline: Duration,
+    ) -> Result<Resp, ChannelError>
+    where
+        Req: Serialize + ?Sized,
+        Resp: DeserializeOwned,
+    {
+        let protocol = |reason: String| ChannelError::Protocol {
+            peer: peer.to_owned(),
+            reason,
+        };
+        let body = serde_json::to_vec(request)
+            .map_err(|error| protocol(format!("the request to {path} cannot be written as JSON: {error}")))?;
+        let answer = self.call_bytes(peer, path, Bytes::from(body), deadline).await?;
+        // An answer without a body is the answer `null`, so that `()` and `Option` can be asked for.
+        let json: &[u8] = if answer.is_empty() { b"null" } else { &answer };
+        serde_json::from_slice(json)
+            .map_err(|error| protocol(format!("its answer to {path} is not the expected JSON: {error}")))
+    }
+
+    /// As [`Client::call`], with the bytes of request and answer as they are.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_bytes(
+        &self,
+        peer: &str,
+        path: &str,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, ChannelError> {
+        let limit = self.inner.options.max_request_bytes;
+        if body.len() > limit {
+            let detail = format!("{} bytes, the limit is {limit}", body.len());
+            return Err(too_large(peer, path, "request to", detail));
+        }
+        let uri = path
+            .parse::<Uri>()
+            .ok()
+            .filter(|_| path.starts_with('/'))
+            .ok_or_else(|| ChannelError::Protocol {
+                peer: peer.to_owned(),
+                reason: format!("{path:?} is no path"),
+            })?;
+        let pool = self.pool(peer)?;
+        let call = Call {
+            pool: &pool,
+            uri,
+            path,
+            body,
+            max_response_bytes: self.inner.options.max_response_bytes,
+            progress: Progress::new(),
+        };
+        // On the heap: the states of connecting and TLS are large, and the caller's future holds them all.
+        match timeout(deadline, Box::pin(call.run(&self.inner.tls))).await {
+            Ok(answer) => answer,
+            Err(_) => Err(call.timed_out(deadline)),
+        }
+    }
+
+    /// Whether a connection to `peer` is open, or a call in progress may have one.
+    pub(crate) fn may_be_connected(&self, peer: &str) -> bool {
+        let pools = self.inner.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.get(peer).is_some_and(|pool| pool.is_busy() || pool.has_idle())
+    }
+
+    fn pool(&self, peer: &str) -> Result<Arc<Pool>, ChannelError> {
+        let mut pools = self.inner.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(peer) {
+            return Ok(pool.clone());
+        }
+        if pools.len() >= REMEMBERED_PEERS {
+            pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.has_idle());
+        }
+        let pool = Arc::new(Pool::new(peer, &self.inner.identity, &self.inner.options)?);
+        pools.insert(peer.to_owned(), pool.clone());
+        Ok(pool)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("identity", &self.inner.identity)
+            .field("options", &self.inner.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One call in progress.
+struct Call<'a> {
+    pool: &'a Pool,
+    uri: Uri,
+    path: &'a str,
+    body: Bytes,
+    max_response_bytes: usize,
+    progress: Progress,
+}
+
+impl Call<'_> {
+    async fn run(&self, tls: &TlsConnector) -> Result<Bytes, ChannelError> {
+        let _slot = self.pool.slots.acquire().await.map_err(|_| self.protocol("the client is closed"))?;
+        if let Some(mut kept) = self.pool.take_idle() {
+            self.progress.enter(Stage::Answer);
+            match kept.send(self.request()).await {
+                Ok(response) => return self.finish(kept, response).await,
+                Err(error) if is_stale(&error) => self.pool.forget_idle(),
+                Err(error) => return Err(self.broken(&error)),
+            }
+        }
+        let mut fresh = self.pool.connect(tls, &self.progress).await?;
+        self.progress.enter(Stage::Answer);
+        match fresh.send(self.request()).await {
+            Ok(response) => self.finish(fresh, response).await,
+            Err(error) => Err(self.broken(&error)),
+        }
+    }
+
+    fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.pool.host.clone());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request
+    }
+
+    async fn finish(&self, connection: Connection, response: Response<Incoming>) -> Result<Bytes, ChannelError> {
+        let status = response.status();
+        let body = response.into_body();
+        let limit = self.max_response_bytes;
+        // Asked before reading, so that an answer that says its size is not read in vain.
+        if body.size_hint().lower() > limit as u64 {
+            return Err(self.answer_too_large());
+        }
+        let body = match Limited::new(body, limit).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => {
+                return Err(match error.downcast_ref::<hyper::Error>() {
+                    Some(error) => self.broken(error),
+                    None => self.answer_too_large(),
+                });
+            }
+        };
+        self.pool.keep(connection);
+        if status.is_success() {
+            return Ok(body);
+        }
+        let words = words(&body);
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            return Err(too_large(&self.pool.endpoint, self.path, "request to", words));
+        }
+        Err(ChannelError::Refused {
+            peer: self.pool.endpoint.clone(),
+            path: self.path.to_owned(),
+            status: status.as_u16(),
+            body: words,
+        })
+    }
+
+    fn timed_out(&self, deadline: Duration) -> ChannelError {
+        let stage = self.progress.stage();
+        match stage {
+            Stage::Resolving | Stage::Connecting => self.pool.timed_out(stage, deadline),
+            Stage::Queued | Stage::Handshake | Stage::Answer => {
+                if stage == Stage::Answer {
+                    // A host that vanished without a word takes all its connections with it; the next call must
+                    // find out at once whether it is back, not wait on another dead one.
+                    self.pool.forget_idle();
+                }
+                ChannelError::Timeout {
+                    peer: self.pool.endpoint.clone(),
+                    path: self.path.to_owned(),
+                    after: deadline,
+                    stage: stage.text(),
+                }
+            }
+        }
+    }
+
+    fn broken(&self, error: &hyper::Error) -> ChannelError {
+        ChannelError::from_http(&self.pool.endpoint, self.pool.naming, error)
+    }
+
+    fn answer_too_large(&self) -> ChannelError {
+        let detail = format!("the limit is {} bytes", self.max_response_bytes);
+        too_large(&self.pool.endpoint, self.path, "answer from", detail)
+    }
+
+    fn protocol(&self, reason: &str) -> ChannelError {
+        ChannelError::Protocol {
+            peer: self.pool.endpoint.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+fn too_large(peer: &str, path: &str, what: &'static str, detail: String) -> ChannelError {
+    ChannelError::TooLarge {
+        peer: peer.to_owned(),
+        path: path.to_owned(),
+        what,
+        detail,
+    }
+}
+
+/// A peer's words for people, cut to a bearable length.
+fn words(body: &[u8]) -> String {
+    let cut = body.len().min(LONGEST_REFUSAL_BYTES);
+    String::from_utf8_lossy(body.get(..cut).unwrap_or_default()).into_owned()
+}

@@ -1,0 +1,81 @@
+//! Bounds on what the channel accepts, keeps and waits for.
+
+use std::time::Duration;
+
+/// What a server accepts from its clients. Every queue, buffer and wait of the server is bounded by one of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest body of a request, in bytes; more is answered with 413.
+    pub max_body_bytes: usize,
+    /// All bodies that are held at once, in bytes; a request beyond is answered with 503.
+    pub max_bodies_bytes: usize,
+    /// Largest head of a request (request line and headers), in bytes, at least 8 KiB; more is answered with 431.
+    pub max_head_bytes: usize,
+    /// Connections with a verified certificate at once; one more is closed after its handshake.
+    pub max_connections: usize,
+    /// Connections that have not shown a certificate yet; one more is closed at once.
+    pub max_handshakes: usize,
+    /// From accepting a connection to the end of its TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the first byte of a request to the end of its head.
+    pub head_timeout: Duration,
+    /// From the first byte of a request to the last byte of its body.
+    pub request_timeout: Duration,
+    /// How long a handler may take. The caller's deadline is shorter: this only bounds what a bug could hold.
+    pub handler_timeout: Duration,
+    /// From the handler's answer to its last byte having been taken by the network.
+    pub response_timeout: Duration,
+    /// How long a connection is kept without a request.
+    pub idle_timeout: Duration,
+    /// How long [`crate::Server::shutdown`] waits for requests in progress.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 4 << 20,
+            max_bodies_bytes: 64 << 20,
+            max_head_bytes: 16 << 10,
+            max_connections: 256,
+            max_handshakes: 64,
+            handshake_timeout: Duration::from_secs(5),
+            head_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(15),
+            handler_timeout: Duration::from_secs(600),
+            response_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(90),
+            shutdown_grace: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How a client connects and what it accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// Largest body of a request, in bytes; checked before anything is sent.
+    pub max_request_bytes: usize,
+    /// Largest body of an answer, in bytes.
+    pub max_response_bytes: usize,
+    /// Longest wait for a TCP connection and its TLS handshake; a call's own deadline also bounds it.
+    pub connect_timeout: Duration,
+    /// Calls to one peer in progress at once (each needs its own connection); further ones wait within their deadline.
+    pub max_connections_per_peer: usize,
+    /// Connections to one peer that are kept open between calls.
+    pub max_idle_per_peer: usize,
+    /// How long a message of a [`crate::Link`] is worth delivering, counted from `send`.
+    pub link_deadline: Duration,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            max_request_bytes: 4 << 20,
+            max_response_bytes: 4 << 20,
+            connect_timeout: Duration::from_secs(3),
+            max_connections_per_peer: 16,
+            max_idle_per_peer: 2,
+            link_deadline: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Options of the TCP connections on both sides.
+
+use rustix::net::sockopt;
+use std::io;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// How long sent bytes may stay unacknowledged: a peer whose host vanished is noticed after this, not after the
+/// kernel's quarter of an hour.
+const UNACKNOWLEDGED_MS: u32 = 10_000;
+/// An idle connection is probed after this long, so that a vanished host frees its slot.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Small messages leave at once, and the kernel notices a dead peer.
+pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_tcp_user_timeout(stream, UNACKNOWLEDGED_MS)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    Ok(())
+}
