@@ -1,1 +1,32 @@
 //! Who leads: Raft whose log is the MySQL binlog, as a pure state machine.
+//!
+//! [`Election::step`] is the only door: an [`Event`] in, [`Effect`]s out. There is no clock, no IO and no
+//! randomness inside; timers are armed by effects and come back as events, so that a model checker can let
+//! them run out whenever it likes. Rule numbers in comments (V3, L2 …) are those of the protocol document.
+
+mod candidate;
+mod core;
+mod effect;
+mod event;
+mod follower;
+mod formation;
+mod group;
+mod handover;
+mod ids;
+mod leader;
+mod message;
+mod position;
+mod reconfigure;
+mod record;
+mod rules;
+mod voter;
+
+pub use crate::core::{Election, Start};
+pub use effect::{Delay, Directive, Effect, KnownLeader, Note, Refused};
+pub use event::{Event, LocalView, Request, ServerView, State, Timer};
+pub use group::{ConfigId, GroupConfig, Member, NotOneVoterApart, Standing};
+pub use ids::{NodeId, Term, Ticket};
+pub use message::{LeaderInfo, Message, Refusal, Report};
+pub use position::{Position, Recency};
+pub use record::Record;
+pub use rules::Rules;

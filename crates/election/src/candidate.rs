@@ -1,0 +1,171 @@
+//! The candidate's side: pre-vote (V1), standing (V2), and giving way to who has more (V7).
+
+use crate::core::{Election, Out, Role};
+use crate::effect::{Delay, Effect, Note};
+use crate::event::Timer;
+use crate::ids::{NodeId, Term, Ticket};
+use crate::message::{Message, Refusal};
+use crate::position::{Position, Recency};
+use std::collections::BTreeSet;
+
+/// A node that asks for votes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Candidate {
+    pub(crate) stage: Stage,
+}
+
+/// How far the candidate has come.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Stage {
+    /// Pre-vote: who said yes.
+    Asking { granted: BTreeSet<NodeId> },
+    /// Term and own vote saved; the local server is being frozen.
+    Freezing { ticket: Ticket },
+    /// Votes are being asked for.
+    Voting { position: Position, granted: BTreeSet<NodeId> },
+}
+
+impl Election {
+    /// Nobody was heard for the election timeout.
+    pub(crate) fn on_election_timer(&mut self, out: &mut Out) {
+        if !self.enabled || matches!(self.role, Role::Leader(_)) || self.record.config.is_none() {
+            return;
+        }
+        // Whatever was under way has taken too long.
+        self.role = Role::Follower;
+        if let Some(why) = self.unfit() {
+            if self.is_voter() {
+                out.note(Note::MayNotStand { why });
+            }
+            return out.arm(Timer::Election, Delay::Election { rank: 1 });
+        }
+        let why = match &self.leader {
+            Some(leader) => format!("nothing heard of leader {}", leader.id),
+            None => "no leader is known".to_owned(),
+        };
+        self.ask_pre_votes(why, out);
+    }
+
+    fn ask_pre_votes(&mut self, why: String, out: &mut Out) {
+        let term = self.record.term + 1;
+        out.note(Note::AskingPreVotes { term, why: why.clone() });
+        let others = self.other_voters();
+        if others.is_empty() {
+            return self.stand(why, out);
+        }
+        let config = self.config().map(|config| config.id).unwrap_or_default();
+        for other in &others {
+            out.send(other, Message::PreVote { term, config });
+        }
+        self.role = Role::Candidate(Candidate { stage: Stage::Asking { granted: BTreeSet::new() } });
+        out.arm(Timer::Election, Delay::Election { rank: self.rank });
+    }
+
+    pub(crate) fn on_pre_vote_reply(
+        &mut self,
+        from: NodeId,
+        asked: Term,
+        refusal: Option<Refusal>,
+        out: &mut Out,
+    ) {
+        let needed = self.config().map_or(usize::MAX, |config| config.majority());
+        if asked != self.record.term + 1 || !self.config().is_some_and(|config| config.is_voter(&from)) {
+            return;
+        }
+        let Role::Candidate(Candidate { stage: Stage::Asking { granted } }) = &mut self.role else { return };
+        match refusal {
+            Some(refusal) => out.note(Note::VoteRefused { from, term: asked, why: refusal.to_string() }),
+            None => {
+                granted.insert(from);
+                if granted.len() + 1 >= needed {
+                    self.stand("a majority would vote for me".to_owned(), out);
+                }
+            }
+        }
+    }
+
+    /// V2: save term+1 and the own vote → stop the receiver → read the position → ask.
+    pub(crate) fn stand(&mut self, why: String, out: &mut Out) {
+        if let Some(why) = self.unfit() {
+            return out.note(Note::MayNotStand { why });
+        }
+        let term = self.record.term + 1;
+        self.adopt_term(term, &why, out);
+        self.record.vote = Some(self.id.clone());
+        out.note(Note::Standing { term, why });
+        let ticket = self.ticket();
+        self.role = Role::Candidate(Candidate { stage: Stage::Freezing { ticket } });
+        out.0.push(Effect::Freeze { ticket });
+    }
+
+    /// The own position is known and can grow no more.
+    pub(crate) fn stand_at(&mut self, position: Result<Position, String>, out: &mut Out) {
+        let position = match position {
+            Ok(position) => position,
+            Err(reason) => {
+                self.role = Role::Follower;
+                return out.trouble(format!(
+                    "cannot stand in term {}: the own position cannot be read: {reason}",
+                    self.record.term
+                ));
+            }
+        };
+        let config = self.config().map(|config| config.id).unwrap_or_default();
+        let term = self.record.term;
+        let others = self.other_voters();
+        for other in &others {
+            out.send(other, Message::Vote { term, config, position: position.clone() });
+        }
+        self.role = Role::Candidate(Candidate {
+            stage: Stage::Voting { position, granted: BTreeSet::from([self.id.clone()]) },
+        });
+        self.count_votes(out);
+    }
+
+    pub(crate) fn on_vote_reply(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        refusal: Option<Refusal>,
+        out: &mut Out,
+    ) {
+        let (needed, known) =
+            self.config().map_or((usize::MAX, false), |config| (config.majority(), config.is_voter(&from)));
+        if term != self.record.term || !known {
+            return;
+        }
+        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted } }) = &mut self.role else {
+            return;
+        };
+        match refusal {
+            None => {
+                granted.insert(from.clone());
+                let votes = granted.len();
+                out.note(Note::VoteReceived { from, term, votes, needed });
+                self.count_votes(out);
+            }
+            Some(refusal) => {
+                out.note(Note::VoteRefused { from: from.clone(), term, why: refusal.to_string() });
+                if let Refusal::Behind { mine: theirs, can_stand: true } = &refusal
+                    && position.recency(theirs) == Recency::Behind
+                {
+                    // V7: who has more stands next, at once. Strictly more, so this cannot go in circles.
+                    out.send(&from, Message::Stand { term, after: None });
+                    self.role = Role::Follower;
+                    out.arm(Timer::Election, Delay::Election { rank: 1 });
+                }
+            }
+        }
+    }
+
+    fn count_votes(&mut self, out: &mut Out) {
+        let needed = self.config().map_or(usize::MAX, |config| config.majority());
+        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted } }) = &self.role else {
+            return;
+        };
+        if granted.len() >= needed {
+            let position = position.clone();
+            self.become_leader(position, out);
+        }
+    }
+}

@@ -1,0 +1,530 @@
+//! The state machine's body: state, dispatch, and what every step ends with.
+
+use crate::candidate::Candidate;
+use crate::effect::{Delay, Directive, Effect, KnownLeader, Note, Refused};
+use crate::event::{Event, LocalView, Request, State, Timer};
+use crate::group::GroupConfig;
+use crate::ids::{NodeId, Term, Ticket};
+use crate::leader::Leader;
+use crate::message::{Message, Report};
+use crate::position::Position;
+use crate::record::Record;
+use crate::rules::Rules;
+use crate::voter::Freezing;
+use std::collections::BTreeMap;
+use xenon_gtid::{GtidSet, Uuid};
+
+/// One node's part in the election. A value: clone it, compare it, hash it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Election {
+    pub(crate) id: NodeId,
+    pub(crate) rules: Rules,
+    pub(crate) record: Record,
+    /// The record changed in this step.
+    pub(crate) dirty: bool,
+    /// The record on disk is older than ours, and why.
+    pub(crate) unsaved: Option<String>,
+    pub(crate) enabled: bool,
+    pub(crate) role: Role,
+    /// The leader of the current term, heard or not; forgotten when the term changes.
+    pub(crate) leader: Option<KnownLeader>,
+    /// A leader was heard within T (V1).
+    pub(crate) leader_fresh: bool,
+    /// Pre-votes that get a yes as soon as the leader is no longer fresh.
+    pub(crate) patient: BTreeMap<NodeId, Term>,
+    pub(crate) local: LocalView,
+    pub(crate) looks: u64,
+    /// Received and not the leader's, but the leader has yet to look again (F2).
+    pub(crate) suspect: Option<Suspect>,
+    pub(crate) freezing: Option<Freezing>,
+    pub(crate) catching_up: Option<Ticket>,
+    pub(crate) last_ticket: u64,
+    /// Why the local mysqld may not write, until a leader is followed or leadership won.
+    pub(crate) fenced: Option<String>,
+    pub(crate) directive: Directive,
+    /// Place in the order of succession, as the last leader saw it (V8).
+    pub(crate) rank: u8,
+}
+
+/// What a node is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Role {
+    Follower,
+    Candidate(Candidate),
+    Leader(Box<Leader>),
+}
+
+/// Transactions that may turn out errant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Suspect {
+    pub(crate) set: GtidSet,
+    /// The leader's look at which they were missing first.
+    pub(crate) leader_look: u64,
+}
+
+/// What a node is started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// This node.
+    pub id: NodeId,
+    /// What was on disk.
+    pub record: Record,
+    /// The first look at the local mysqld.
+    pub local: LocalView,
+    /// T3: the local mysqld is open for writes as the primary of `record.term` (it has that term's marker).
+    pub primary_of_term: bool,
+    /// Every rule, outside of checks.
+    pub rules: Rules,
+}
+
+/// Effects of the step under way, without those that every step ends with.
+#[derive(Default)]
+pub(crate) struct Out(pub(crate) Vec<Effect>);
+
+impl Out {
+    pub(crate) fn send(&mut self, to: &NodeId, message: Message) {
+        self.0.push(Effect::Send { to: to.clone(), message });
+    }
+
+    pub(crate) fn note(&mut self, note: Note) {
+        self.0.push(Effect::Note(note));
+    }
+
+    pub(crate) fn trouble(&mut self, what: impl Into<String>) {
+        self.note(Note::Trouble { what: what.into() });
+    }
+
+    pub(crate) fn arm(&mut self, timer: Timer, delay: Delay) {
+        self.0.push(Effect::Arm { timer, delay });
+    }
+
+    pub(crate) fn disarm(&mut self, timer: Timer) {
+        self.0.push(Effect::Disarm(timer));
+    }
+
+    pub(crate) fn answer(&mut self, text: impl Into<String>) {
+        self.0.push(Effect::Answer(Ok(text.into())));
+    }
+
+    pub(crate) fn refuse(&mut self, what: impl Into<String>, cure: impl Into<String>) {
+        self.0.push(Effect::Answer(Err(Refused { what: what.into(), cure: cure.into() })));
+    }
+}
+
+impl Election {
+    /// A node that starts, and the first effects.
+    pub fn start(start: Start) -> (Election, Vec<Effect>) {
+        let mut core = Election {
+            id: start.id,
+            rules: start.rules,
+            record: start.record,
+            dirty: false,
+            unsaved: None,
+            enabled: true,
+            role: Role::Follower,
+            leader: None,
+            leader_fresh: false,
+            patient: BTreeMap::new(),
+            local: start.local,
+            looks: 0,
+            suspect: None,
+            freezing: None,
+            catching_up: None,
+            last_ticket: 0,
+            fenced: None,
+            directive: Directive::Hold,
+            rank: 0,
+        };
+        let mut out = Out::default();
+        if core.record.config.is_some() {
+            let own_term = core.record.term > 0 && core.record.vote.as_ref() == Some(&core.id);
+            if start.primary_of_term && own_term && core.is_voter() {
+                // T3: the marker proves that this node was elected in this very term, and I1 that nobody
+                // else was; nothing was forgotten that a leader must know.
+                core.resume_leading(&mut out);
+            } else {
+                core.fenced = Some("started, and not known to lead".to_owned());
+                let alone = core.config().is_some_and(|config| config.voters().count() == 1);
+                out.arm(Timer::Election, if alone { Delay::Now } else { Delay::Election { rank: 0 } });
+            }
+        }
+        let effects = core.finish(out);
+        (core, effects)
+    }
+
+    /// The only door: what happened, and what follows from it.
+    pub fn step(&mut self, event: Event) -> Vec<Effect> {
+        let mut out = Out::default();
+        if self.unsaved.is_some() {
+            self.step_unsaved(event, &mut out);
+        } else {
+            self.dispatch(event, &mut out);
+        }
+        self.finish(out)
+    }
+
+    fn dispatch(&mut self, event: Event, out: &mut Out) {
+        match event {
+            Event::Timer(timer) => self.on_timer(timer, out),
+            Event::Message { from, cluster, message } => self.on_message(from, cluster, message, out),
+            Event::SaveFailed { reason } => self.on_save_failed(reason, out),
+            Event::Saved => {}
+            Event::Frozen { ticket, result } => self.on_frozen(ticket, result, out),
+            Event::Looked(view) => self.on_looked(*view, out),
+            Event::Promoted { term } => self.on_promoted(term, out),
+            Event::CannotServe { term, reason } => self.on_cannot_serve(term, reason, out),
+            Event::Quiesced { ticket, result } => self.on_quiesced(ticket, result, out),
+            Event::CaughtUp { ticket, result } => self.on_caught_up(ticket, result, out),
+            Event::Request(request) => self.on_request(request, out),
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, out: &mut Out) {
+        match timer {
+            Timer::Election => self.on_election_timer(out),
+            Timer::LeaderFresh => self.on_leader_stale(out),
+            Timer::Heartbeat => self.on_heartbeat_timer(out),
+            Timer::Lease => self.on_lease_over(out),
+            Timer::HandOver => self.on_handover_timer(out),
+            Timer::SaveRetry => {}
+            Timer::Offer => self.on_offer_timer(out),
+        }
+    }
+
+    fn on_message(&mut self, from: NodeId, cluster: Uuid, message: Message, out: &mut Out) {
+        if !self.enabled || from == self.id {
+            return;
+        }
+        match self.record.config.as_ref().map(|config| config.cluster) {
+            Some(mine) if mine != cluster && !matches!(message, Message::Offer { .. }) => {
+                return out.trouble(format!(
+                    "{from} belongs to another cluster ({cluster}, mine is {mine}): its {} is ignored",
+                    message.name()
+                ));
+            }
+            // C4: a node without a config listens to nothing but how to become a member.
+            None if !matches!(message, Message::Offer { .. } | Message::Heartbeat { .. }) => return,
+            _ => {}
+        }
+        if let Some(term) = message.term() {
+            let fresh = self.record.config.is_none();
+            if term > self.record.term && !fresh {
+                self.adopt_term(term, &format!("{from} is in term {term}"), out);
+            }
+        }
+        match message {
+            Message::Offer { config } => self.on_offer(from, config, out),
+            Message::PreVote { term, config } => self.on_pre_vote(from, term, config, out),
+            Message::PreVoteReply { asked, refusal, .. } => self.on_pre_vote_reply(from, asked, refusal, out),
+            Message::Vote { term, config, position } => self.on_vote(from, term, config, position, out),
+            Message::VoteReply { term, refusal } => self.on_vote_reply(from, term, refusal, out),
+            Message::Heartbeat { term, round, config, members, info, rank } => {
+                self.on_heartbeat(from, term, round, config, members, info, rank, out);
+            }
+            Message::HeartbeatReply { term, round, config, report } => {
+                self.on_heartbeat_reply(from, term, round, config, report, out);
+            }
+            Message::Stand { term, after } => self.on_stand(from, term, after, out),
+            Message::StandRefused { term, reason } => self.on_stand_refused(from, term, reason, out),
+        }
+    }
+
+    fn on_request(&mut self, request: Request, out: &mut Out) {
+        match request {
+            Request::Form { cluster, voters, idle } => self.form(cluster, voters, idle, out),
+            Request::Add { nodes, idle } => self.add_members(nodes, idle, out),
+            Request::Remove { nodes } => self.remove_members(nodes, out),
+            Request::HandOver { target } => self.hand_over(target, out),
+            Request::Disable => self.disable(out),
+            Request::Enable => self.enable(out),
+        }
+    }
+
+    fn disable(&mut self, out: &mut Out) {
+        if matches!(self.role, Role::Leader(_)) {
+            return out.refuse(
+                "this node leads: without it nobody would watch the primary",
+                "hand over first: xenoncli raft trytoleader on another node",
+            );
+        }
+        self.enabled = false;
+        self.role = Role::Follower;
+        self.freezing = None;
+        self.patient.clear();
+        self.leader_fresh = false;
+        out.disarm(Timer::Election);
+        out.disarm(Timer::LeaderFresh);
+        out.answer("this node takes no part in elections now (STOPPED)");
+    }
+
+    fn enable(&mut self, out: &mut Out) {
+        if !self.enabled {
+            self.enabled = true;
+            self.leader = None;
+            self.fenced = Some("taking part again, and not known to lead".to_owned());
+            if self.record.config.is_some() {
+                out.arm(Timer::Election, Delay::Election { rank: 1 });
+            }
+        }
+        out.answer("this node takes part in elections");
+    }
+
+    /// A newer term is known: whatever this node was in the old one, it is a follower now (Raft).
+    pub(crate) fn adopt_term(&mut self, term: Term, why: &str, out: &mut Out) {
+        self.step_down(why, out);
+        // Only after stepping down: what is told of that belongs to the old term.
+        self.record.term = term;
+        self.record.vote = None;
+        self.dirty = true;
+        self.leader = None;
+        self.leader_fresh = false;
+        self.suspect = None;
+        self.freezing = None;
+        self.catching_up = None;
+        self.patient.clear();
+        out.disarm(Timer::LeaderFresh);
+    }
+
+    /// Back to follower. A leader is fenced by it (D1): the directive follows from `fenced`.
+    pub(crate) fn step_down(&mut self, why: &str, out: &mut Out) {
+        if let Role::Leader(_) = &self.role {
+            self.fenced = Some(why.to_owned());
+            out.note(Note::SteppedDown { term: self.record.term, why: why.to_owned() });
+            out.disarm(Timer::Heartbeat);
+            out.disarm(Timer::Lease);
+            out.disarm(Timer::HandOver);
+        }
+        self.role = Role::Follower;
+        out.arm(Timer::Election, Delay::Election { rank: 1 });
+    }
+
+    fn on_save_failed(&mut self, reason: String, out: &mut Out) {
+        // S1: memory may be ahead of the disk now, so not a word more leaves before the disk has caught
+        // up; the term and vote in memory stay, for a half-done write may yet turn up on disk.
+        out.trouble(format!(
+            "cannot save the agent's record: {reason}; this node steps down and stays silent until it can"
+        ));
+        self.step_down("its record cannot be saved", out);
+        out.disarm(Timer::Election);
+        self.unsaved = Some(reason);
+        out.arm(Timer::SaveRetry, Delay::Heartbeat);
+    }
+
+    fn step_unsaved(&mut self, event: Event, out: &mut Out) {
+        match event {
+            Event::Timer(Timer::SaveRetry) => {
+                out.0.push(Effect::Save { record: self.record.clone(), then: vec![Effect::ReportSaved] });
+            }
+            Event::SaveFailed { reason } => {
+                self.unsaved = Some(reason);
+                out.arm(Timer::SaveRetry, Delay::Heartbeat);
+            }
+            Event::Saved => {
+                self.unsaved = None;
+                out.trouble("the agent's record can be saved again");
+                out.arm(Timer::Election, Delay::Election { rank: 1 });
+            }
+            Event::Looked(view) => self.local = *view,
+            Event::Request(_) => out.refuse(
+                "this agent cannot save its record, so it decides nothing",
+                "make room on the disk of raft.meta-datadir",
+            ),
+            // Everything else could lead to a message that depends on the unsaved state.
+            _ => {}
+        }
+    }
+
+    /// What every step ends with: the directive that the new state amounts to, and the record on disk
+    /// before anything that depends on it (S1).
+    fn finish(&mut self, out: Out) -> Vec<Effect> {
+        let mut effects = Vec::with_capacity(out.0.len() + 2);
+        let wanted = self.wanted_directive();
+        if wanted != self.directive {
+            if matches!(wanted, Directive::Follow { .. } | Directive::Lead { .. }) {
+                self.fenced = None;
+            }
+            self.directive = wanted.clone();
+            effects.push(Effect::Direct(wanted));
+        }
+        effects.extend(out.0);
+        if !self.dirty {
+            return effects;
+        }
+        self.dirty = false;
+        let record = self.record.clone();
+        // A fence waits for nothing: it is right whatever is on disk.
+        let (now, then): (Vec<_>, Vec<_>) = effects
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::Direct(Directive::Fence { .. } | Directive::Hold)));
+        now.into_iter().chain([Effect::Save { record, then }]).collect()
+    }
+
+    fn wanted_directive(&self) -> Directive {
+        let Some(config) = &self.record.config else { return Directive::Unmanaged };
+        if let Some(reason) = &self.unsaved {
+            return Directive::Fence { reason: format!("the agent's record cannot be saved: {reason}") };
+        }
+        if !self.enabled {
+            return Directive::Stopped;
+        }
+        if !config.members.contains_key(&self.id) {
+            return Directive::Removed;
+        }
+        if let Role::Leader(leader) = &self.role {
+            if leader.resuming {
+                return Directive::Hold;
+            }
+            return Directive::Lead {
+                term: self.record.term,
+                acknowledgements: leader.acknowledgements(config),
+                closed: leader.is_closed(),
+            };
+        }
+        let Some(known) = &self.leader else {
+            return match &self.fenced {
+                Some(reason) => Directive::Fence { reason: reason.clone() },
+                None => Directive::Hold,
+            };
+        };
+        let follow = Directive::Follow {
+            term: self.record.term,
+            leader: known.id.clone(),
+            source_host: known.info.source_host.clone(),
+            source_port: known.info.source_port,
+            acknowledge: config.is_voter(&self.id),
+        };
+        let followed_before = matches!(&self.directive, Directive::Follow { term, leader, .. }
+            if *term == self.record.term && *leader == known.id);
+        if followed_before {
+            return follow;
+        }
+        // F2: not before errant(n) is known to be empty.
+        if !self.record.errant.is_empty() {
+            return Directive::Invalid { errant: self.record.errant.clone() };
+        }
+        if self.suspect.is_some() || self.local.server.is_none() || known.info.look == 0 {
+            return match &self.fenced {
+                Some(reason) => Directive::Fence { reason: reason.clone() },
+                None => Directive::Hold,
+            };
+        }
+        follow
+    }
+
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
+    }
+
+    pub(crate) fn config(&self) -> Option<&GroupConfig> {
+        self.record.config.as_ref()
+    }
+
+    pub(crate) fn is_voter(&self) -> bool {
+        self.config().is_some_and(|config| config.is_voter(&self.id))
+    }
+
+    pub(crate) fn other_voters(&self) -> Vec<NodeId> {
+        self.config()
+            .map_or_else(Vec::new, |config| config.voters().filter(|id| **id != self.id).cloned().collect())
+    }
+
+    /// Why this node may not stand; `None` when it may.
+    pub fn unfit(&self) -> Option<String> {
+        let Some(config) = self.config() else { return Some("it belongs to no cluster".to_owned()) };
+        if !self.enabled {
+            return Some("it is switched off (raft disable)".to_owned());
+        }
+        if !config.is_voter(&self.id) {
+            return Some("it is no voter".to_owned());
+        }
+        if config.priority(&self.id) == 0 {
+            return Some("its priority is 0: it never leads".to_owned());
+        }
+        if !self.record.errant.is_empty() {
+            return Some(format!("it has errant transactions: {}", self.record.errant));
+        }
+        if self.local.server.is_none() && self.local.unfit.is_none() {
+            return Some("its mysqld does not answer".to_owned());
+        }
+        self.local.unfit.clone()
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        let server = self.local.server.as_ref();
+        Report {
+            position: self.position_hint(),
+            unapplied: server.map_or(0, |server| server.unapplied),
+            acknowledging: server.is_some_and(|server| server.acknowledging),
+            unfit: self.unfit(),
+        }
+    }
+
+    pub(crate) fn position_hint(&self) -> Option<Position> {
+        self.config().and_then(|config| self.local.position(&config.cluster, &self.record.errant))
+    }
+
+    /// This node.
+    pub fn id(&self) -> &NodeId {
+        &self.id
+    }
+
+    /// The durable state as it stands in memory.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The state that tables show.
+    pub fn state(&self) -> State {
+        if !self.enabled {
+            return State::Stopped;
+        }
+        match &self.role {
+            Role::Leader(_) => State::Leader,
+            Role::Candidate(_) => State::Candidate,
+            Role::Follower => State::of_follower(
+                self.config().and_then(|config| config.standing(&self.id)),
+                !self.record.errant.is_empty(),
+            ),
+        }
+    }
+
+    /// The leader of the current term that this node hears or is.
+    pub fn leader(&self) -> Option<&NodeId> {
+        match &self.role {
+            Role::Leader(_) => Some(&self.id),
+            _ if self.leader_fresh => self.leader.as_ref().map(|known| &known.id),
+            _ => None,
+        }
+    }
+
+    /// This node leads and its marker is acknowledged.
+    pub fn is_open_leader(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if leader.open)
+    }
+
+    /// A planned handover is under way here.
+    pub fn is_handing_over(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if leader.handover.is_some())
+    }
+
+    /// The last directive given.
+    pub fn directive(&self) -> &Directive {
+        &self.directive
+    }
+
+    /// The leader's mysqld as this follower knows it.
+    pub fn known_leader(&self) -> Option<&KnownLeader> {
+        self.leader.as_ref()
+    }
+
+    /// What each member last reported to this leader; empty on others.
+    pub fn reports(&self) -> Vec<(NodeId, Report)> {
+        match &self.role {
+            Role::Leader(leader) => {
+                leader.peers.iter().map(|(id, peer)| (id.clone(), peer.report.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What the core is told.
+
+use crate::group::Standing;
+use crate::ids::{NodeId, Term, Ticket};
+use crate::message::Message;
+use crate::position::Position;
+use std::fmt;
+use xenon_gtid::{GtidSet, Uuid};
+
+/// Everything that can happen to a node, as the core sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A timer that was armed has run out.
+    Timer(Timer),
+    /// A message of a member (the channel has proved who sent it).
+    Message {
+        /// Who sent it.
+        from: NodeId,
+        /// The cluster it was sent in.
+        cluster: Uuid,
+        /// What it says.
+        message: Message,
+    },
+    /// The record could not be saved: nothing that depended on it has left (S1).
+    SaveFailed {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The record is on disk again after [`Event::SaveFailed`].
+    Saved,
+    /// The answer to [`crate::Effect::Freeze`].
+    Frozen {
+        /// The request answered.
+        ticket: Ticket,
+        /// The position, read after the server could accept nothing more; or why not.
+        result: Result<GtidSet, String>,
+    },
+    /// The local mysqld was looked at.
+    Looked(Box<LocalView>),
+    /// L2 is through: marker acknowledged, server open.
+    Promoted {
+        /// In this term.
+        term: Term,
+    },
+    /// L6: the primary cannot serve (dead, hung, a step of L2 failed).
+    CannotServe {
+        /// In this term; an older term's news is ignored.
+        term: Term,
+        /// What was seen.
+        reason: String,
+    },
+    /// T1: the answer to [`crate::Effect::Quiesce`].
+    Quiesced {
+        /// The request answered.
+        ticket: Ticket,
+        /// The final set; or why the server stays open.
+        result: Result<GtidSet, String>,
+    },
+    /// T1: the answer to [`crate::Effect::CatchUp`].
+    CaughtUp {
+        /// The request answered.
+        ticket: Ticket,
+        /// Why not, if not.
+        result: Result<(), String>,
+    },
+    /// An operator's request.
+    Request(Request),
+}
+
+/// What an operator may ask of the core. Answers come as [`crate::Effect::Answer`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// C4: form a cluster of these voters (this node among them) and idle nodes.
+    Form {
+        /// The new cluster's UUID; the agent draws it.
+        cluster: Uuid,
+        /// Its voters.
+        voters: Vec<NodeId>,
+        /// Its idle nodes.
+        idle: Vec<NodeId>,
+    },
+    /// C1: take nodes in.
+    Add {
+        /// Who.
+        nodes: Vec<NodeId>,
+        /// As idle nodes for ever.
+        idle: bool,
+    },
+    /// C1: let nodes go.
+    Remove {
+        /// Who.
+        nodes: Vec<NodeId>,
+    },
+    /// T1: hand over to this node, or to the best one.
+    HandOver {
+        /// The wanted successor.
+        target: Option<NodeId>,
+    },
+    /// Take no part any more (state STOPPED).
+    Disable,
+    /// Take part again.
+    Enable,
+}
+
+/// What was seen at the local mysqld, as far as it matters to who leads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct LocalView {
+    /// `None` while mysqld does not answer.
+    pub server: Option<ServerView>,
+    /// Why this node may not stand; `None` when it may.
+    pub unfit: Option<String>,
+    /// Where the others reach this mysqld: host.
+    pub source_host: String,
+    /// Where the others reach this mysqld: port.
+    pub source_port: u16,
+}
+
+/// A mysqld that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerView {
+    /// Its `server_uuid`.
+    pub server_uuid: Uuid,
+    /// received(n).
+    pub received: GtidSet,
+    /// Transactions received and not yet applied.
+    pub unapplied: u64,
+    /// It acknowledges to its source.
+    pub acknowledging: bool,
+    /// Replicas that acknowledge to it.
+    pub acknowledging_clients: u32,
+}
+
+/// Timers the core arms; the agent knows how long they are (protocol.md section 11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// No leader heard for the election timeout.
+    Election,
+    /// T after the last heartbeat heard: the leader is not fresh any more (V1).
+    LeaderFresh,
+    /// Time to send heartbeats.
+    Heartbeat,
+    /// The lease ran out (L1).
+    Lease,
+    /// A planned handover took too long (T1).
+    HandOver,
+    /// Try again to save the record (S1).
+    SaveRetry,
+    /// Offer the new config again (C4).
+    Offer,
+}
+
+/// How an operator sees a node (protocol.md section 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// The elected agent.
+    Leader,
+    /// Asks for votes.
+    Candidate,
+    /// Follows, or waits for whom to follow.
+    Follower,
+    /// Is being built, repaired or let go.
+    Learner,
+    /// Follows for ever.
+    Idle,
+    /// Errant: votes, never stands.
+    Invalid,
+    /// Takes no part.
+    Stopped,
+}
+
+impl State {
+    /// The word that tables show.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Leader => "LEADER",
+            State::Candidate => "CANDIDATE",
+            State::Follower => "FOLLOWER",
+            State::Learner => "LEARNER",
+            State::Idle => "IDLE",
+            State::Invalid => "INVALID",
+            State::Stopped => "STOPPED",
+        }
+    }
+
+    /// The state of a member that neither leads nor stands.
+    pub(crate) fn of_follower(standing: Option<Standing>, errant: bool) -> State {
+        match standing {
+            Some(Standing::Joining | Standing::Leaving) => State::Learner,
+            Some(Standing::Idle) => State::Idle,
+            _ if errant => State::Invalid,
+            _ => State::Follower,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl LocalView {
+    /// The position that this view amounts to.
+    pub fn position(&self, cluster: &Uuid, errant: &GtidSet) -> Option<Position> {
+        self.server.as_ref().map(|server| Position::of(&server.received, cluster, errant))
+    }
+}

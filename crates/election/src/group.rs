@@ -1,0 +1,117 @@
+//! The versioned member list (rules C1–C5, V6, L4).
+
+use crate::ids::{NodeId, Term};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use xenon_gtid::Uuid;
+
+/// What a member may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Votes, may be elected, acknowledges.
+    Voter,
+    /// Being built, repaired or let go: none of these. `Joining` learners are raised once caught up.
+    Joining,
+    /// A learner on its way out (rule C1 lets go of one voter at a time, this is the first half).
+    Leaving,
+    /// Follows for ever, none of these.
+    Idle,
+}
+
+/// One member of the group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Member {
+    /// What it may do.
+    pub standing: Standing,
+    /// Preference among equally recent nodes (V8); 0 = never leads.
+    #[serde(default = "one")]
+    pub priority: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Member {
+    /// A voter of ordinary priority.
+    pub fn voter() -> Member {
+        Member { standing: Standing::Voter, priority: 1 }
+    }
+}
+
+/// Orders configs: (config term, version), rule C2. Shown as EpochID (the version).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct ConfigId {
+    /// Term of the leader that made or took over the config.
+    pub term: Term,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+impl fmt::Display for ConfigId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.term, self.version)
+    }
+}
+
+/// The member list with its order and the cluster that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GroupConfig {
+    /// M of the protocol: names the cluster, and is the UUID of its term markers.
+    pub cluster: Uuid,
+    /// Where it stands in the order of configs.
+    pub id: ConfigId,
+    /// The members by name.
+    pub members: BTreeMap<NodeId, Member>,
+}
+
+/// Why two configs may not follow each other (rule C1).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NotOneVoterApart {
+    /// How many voters differ.
+    pub differing: usize,
+}
+
+impl GroupConfig {
+    /// The voters' names, in order.
+    pub fn voters(&self) -> impl Iterator<Item = &NodeId> {
+        self.members.iter().filter(|(_, member)| member.standing == Standing::Voter).map(|(id, _)| id)
+    }
+
+    /// How many votes decide (V6).
+    pub fn majority(&self) -> usize {
+        self.voters().count() / 2 + 1
+    }
+
+    /// W of rule L4: acknowledgements a commit needs besides the primary itself.
+    pub fn acknowledgements(&self) -> u32 {
+        u32::try_from(self.voters().count() / 2).unwrap_or(u32::MAX)
+    }
+
+    /// What this member may do; `None` for a stranger.
+    pub fn standing(&self, id: &NodeId) -> Option<Standing> {
+        self.members.get(id).map(|member| member.standing)
+    }
+
+    /// It votes.
+    pub fn is_voter(&self, id: &NodeId) -> bool {
+        self.standing(id) == Some(Standing::Voter)
+    }
+
+    /// V8's preference; 0 for strangers.
+    pub fn priority(&self, id: &NodeId) -> u32 {
+        self.members.get(id).map_or(0, |member| member.priority)
+    }
+
+    /// C1: majorities of two configs overlap when at most one voter differs.
+    pub fn check_follows(&self, old: &GroupConfig) -> Result<(), NotOneVoterApart> {
+        let gone = old.voters().filter(|id| !self.is_voter(id)).count();
+        let new = self.voters().filter(|id| !old.is_voter(id)).count();
+        match gone + new {
+            0 | 1 => Ok(()),
+            differing => Err(NotOneVoterApart { differing }),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Planned handover (T1) and being told to stand (T1, T2, V7).
+
+use crate::core::{Election, Out, Role};
+use crate::effect::{Delay, Effect, Note};
+use crate::event::Timer;
+use crate::ids::{NodeId, Term, Ticket};
+use crate::leader::Leader;
+use crate::message::Message;
+use xenon_gtid::GtidSet;
+
+/// A planned handover at the old leader.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct HandOver {
+    pub(crate) target: NodeId,
+    /// Writes are being closed; `None` once they are.
+    pub(crate) quiescing: Option<Ticket>,
+}
+
+impl Leader {
+    /// Writes are closed for a handover. While they are still being closed the server counts as open: the
+    /// one who closes also undoes.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.handover.as_ref().is_some_and(|handover| handover.quiescing.is_none())
+    }
+}
+
+impl Election {
+    /// T1: is everything as it must be? Then close writes first; the answer comes when it is decided.
+    pub(crate) fn hand_over(&mut self, target: Option<NodeId>, out: &mut Out) {
+        let Some(config) = self.record.config.clone() else {
+            return out.refuse("this node belongs to no cluster", "form one: xenoncli cluster add");
+        };
+        let Role::Leader(leader) = &self.role else {
+            return out.refuse("this node does not lead", "ask the leader");
+        };
+        if !leader.open {
+            return out.refuse("this leader is not open for writes yet", "try again in a moment");
+        }
+        if let Some(handover) = &leader.handover {
+            return out.refuse(
+                format!("a handover to {} is under way", handover.target),
+                "wait until it has ended",
+            );
+        }
+        let target = match target {
+            Some(target) if target == self.id => return out.answer(format!("{target} leads already")),
+            Some(target) => target,
+            None => match self.succession(leader).first() {
+                Some(best) => best.clone(),
+                None => {
+                    return out.refuse(
+                        "no other member is fit to lead",
+                        "see why: xenoncli cluster status, and explain",
+                    );
+                }
+            },
+        };
+        if !config.is_voter(&target) {
+            return out
+                .refuse(format!("{target} is no voter of this cluster"), "name one of: xenoncli raft nodes");
+        }
+        if !leader.hears(&target) {
+            return out.refuse(
+                format!("{target} does not answer this leader"),
+                "start its agent, or name another node",
+            );
+        }
+        if let Some(unfit) = leader.peers.get(&target).and_then(|peer| peer.report.unfit.clone()) {
+            return out.refuse(format!("{target} may not lead: {unfit}"), "cure that, or name another node");
+        }
+        let ticket = self.ticket();
+        out.note(Note::HandOver { what: format!("handing over to {target}: closing writes") });
+        if let Role::Leader(leader) = &mut self.role {
+            leader.handover = Some(HandOver { target: target.clone(), quiescing: Some(ticket) });
+        }
+        out.0.push(Effect::Quiesce { ticket });
+        out.arm(Timer::HandOver, Delay::HandOver);
+        out.answer(format!("handing over to {target}"));
+    }
+
+    /// Writes are closed and drained, or were opened again.
+    pub(crate) fn on_quiesced(&mut self, ticket: Ticket, result: Result<GtidSet, String>, out: &mut Out) {
+        let term = self.record.term;
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(handover) = leader.handover.as_mut().filter(|handover| handover.quiescing == Some(ticket))
+        else {
+            return;
+        };
+        match result {
+            Ok(set) => {
+                handover.quiescing = None;
+                let target = handover.target.clone();
+                out.note(Note::HandOver { what: format!("writes are closed; {target} is told to stand") });
+                out.send(&target, Message::Stand { term, after: Some(set) });
+            }
+            Err(reason) => self.undo_handover(&reason, out),
+        }
+    }
+
+    pub(crate) fn on_handover_timer(&mut self, out: &mut Out) {
+        self.undo_handover("it took too long", out);
+    }
+
+    pub(crate) fn on_stand_refused(&mut self, from: NodeId, term: Term, reason: String, out: &mut Out) {
+        let Role::Leader(leader) = &self.role else { return };
+        let is_target = leader.handover.as_ref().is_some_and(|handover| handover.target == from);
+        if term == self.record.term && is_target {
+            self.undo_handover(&format!("{from} will not stand: {reason}"), out);
+        }
+    }
+
+    /// T1: on any failure before the vote the old primary is writable again (the directive says so).
+    fn undo_handover(&mut self, why: &str, out: &mut Out) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if let Some(handover) = leader.handover.take() {
+            out.disarm(Timer::HandOver);
+            out.note(Note::HandOver {
+                what: format!("handover to {} given up: {why}; this node stays the leader", handover.target),
+            });
+        }
+    }
+
+    /// The target's side.
+    pub(crate) fn on_stand(&mut self, from: NodeId, term: Term, after: Option<GtidSet>, out: &mut Out) {
+        // A leader or candidate of this term needs no telling, and an old message must not start a new term.
+        if term != self.record.term || !matches!(self.role, Role::Follower) {
+            return;
+        }
+        if let Some(reason) = self.unfit() {
+            out.note(Note::MayNotStand { why: reason.clone() });
+            return out.send(&from, Message::StandRefused { term, reason });
+        }
+        match after {
+            Some(set) => {
+                let ticket = self.ticket();
+                self.catching_up = Some(ticket);
+                out.0.push(Effect::CatchUp { ticket, set });
+            }
+            None => self.stand(format!("{from} said so"), out),
+        }
+    }
+
+    pub(crate) fn on_caught_up(&mut self, ticket: Ticket, result: Result<(), String>, out: &mut Out) {
+        if self.catching_up != Some(ticket) {
+            return;
+        }
+        self.catching_up = None;
+        let leader = self.leader.as_ref().map(|leader| leader.id.clone());
+        match result {
+            Ok(()) => self.stand("handover: everything of the old primary is applied here".to_owned(), out),
+            Err(reason) => {
+                out.note(Note::MayNotStand { why: reason.clone() });
+                if let Some(leader) = leader {
+                    out.send(&leader, Message::StandRefused { term: self.record.term, reason });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Leading: heartbeats, the lease (L1), succession (V8), and giving up when unable to serve (L6).
+
+use crate::core::{Election, Out, Role};
+use crate::effect::{Delay, Note};
+use crate::event::Timer;
+use crate::group::{ConfigId, GroupConfig};
+use crate::handover::HandOver;
+use crate::ids::{NodeId, Term};
+use crate::message::{LeaderInfo, Message, Report};
+use crate::position::Position;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use xenon_gtid::GtidSet;
+
+/// What a leader keeps in memory. All of it may be lost: T3 relies on that.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Leader {
+    /// Heartbeats sent in this term.
+    pub(crate) round: u64,
+    /// The newest round that a majority has answered.
+    pub(crate) majority_round: u64,
+    /// T3: leadership is being taken up again and mysqld not touched until a majority has answered.
+    pub(crate) resuming: bool,
+    /// The marker of this term is acknowledged and the server open.
+    pub(crate) open: bool,
+    /// received(leader) at its election: true before the first look, too.
+    pub(crate) elected_at: GtidSet,
+    pub(crate) peers: BTreeMap<NodeId, Peer>,
+    /// L4: W of the config before the current one, until that has settled.
+    pub(crate) previous_acknowledgements: Option<u32>,
+    /// Voters that an operator let go, and whose turn has not come (one at a time, C1).
+    pub(crate) to_leave: BTreeSet<NodeId>,
+    pub(crate) handover: Option<HandOver>,
+}
+
+/// What a leader knows of another member.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Peer {
+    /// The last round it answered; 0 = none in this term.
+    pub(crate) round: u64,
+    /// The config it has.
+    pub(crate) config: ConfigId,
+    pub(crate) report: Report,
+}
+
+impl Leader {
+    fn new(elected_at: GtidSet, resuming: bool) -> Leader {
+        Leader {
+            round: 0,
+            majority_round: 0,
+            resuming,
+            // T3: the marker of this term was seen in the local server, which is open.
+            open: resuming,
+            elected_at,
+            peers: BTreeMap::new(),
+            previous_acknowledgements: None,
+            to_leave: BTreeSet::new(),
+            handover: None,
+        }
+    }
+
+    /// W: the larger of old and new while the config changes (L4).
+    pub(crate) fn acknowledgements(&self, config: &GroupConfig) -> u32 {
+        config.acknowledgements().max(self.previous_acknowledgements.unwrap_or(0))
+    }
+
+    /// Heard in one of the last rounds.
+    pub(crate) fn hears(&self, id: &NodeId) -> bool {
+        self.peers.get(id).is_some_and(|peer| peer.round > 0 && peer.round + 3 > self.round)
+    }
+}
+
+impl Election {
+    pub(crate) fn become_leader(&mut self, position: Position, out: &mut Out) {
+        let term = self.record.term;
+        out.note(Note::Leading { term, resumed: false });
+        self.lead(Leader::new(position.data, false), out);
+    }
+
+    /// T3: take leadership up again in the same term, without touching mysqld before a majority answers.
+    pub(crate) fn resume_leading(&mut self, out: &mut Out) {
+        let received = self.local.server.as_ref().map(|server| server.received.clone()).unwrap_or_default();
+        self.lead(Leader::new(received, true), out);
+    }
+
+    fn lead(&mut self, leader: Leader, out: &mut Out) {
+        self.leader = None;
+        self.leader_fresh = false;
+        self.patient.clear();
+        self.role = Role::Leader(Box::new(leader));
+        let term = self.record.term;
+        if let Some(config) = &mut self.record.config
+            && config.id.term != term
+        {
+            // C2: a new leader stamps its term on the config.
+            config.id.term = term;
+            self.dirty = true;
+        }
+        out.disarm(Timer::Election);
+        out.disarm(Timer::LeaderFresh);
+        self.on_heartbeat_timer(out);
+        let has_lease = matches!(&self.role, Role::Leader(leader) if leader.majority_round > 0);
+        if !has_lease {
+            out.arm(Timer::Lease, Delay::LeaseFrom { round: 1 });
+        }
+    }
+
+    pub(crate) fn on_heartbeat_timer(&mut self, out: &mut Out) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.round += 1;
+        self.send_heartbeats(out);
+        out.arm(Timer::Heartbeat, Delay::Heartbeat);
+        // A cluster of one has its majority without any answer.
+        self.count_round(out);
+    }
+
+    /// To everyone, in the current round. Also between two rounds, when something is news.
+    pub(crate) fn send_heartbeats(&mut self, out: &mut Out) {
+        let (Some(config), Role::Leader(leader)) = (&self.record.config, &self.role) else { return };
+        let info = self.leader_info(leader);
+        let order = self.succession(leader);
+        for id in config.members.keys().filter(|id| **id != self.id) {
+            let known = leader.peers.get(id).is_some_and(|peer| peer.config == config.id);
+            let rank = order.iter().position(|other| other == id).unwrap_or(order.len());
+            out.send(
+                id,
+                Message::Heartbeat {
+                    term: self.record.term,
+                    round: leader.round,
+                    config: config.id,
+                    members: (!known).then(|| config.clone()),
+                    info: info.clone(),
+                    rank: u8::try_from(rank).unwrap_or(u8::MAX),
+                },
+            );
+        }
+    }
+
+    fn leader_info(&self, leader: &Leader) -> LeaderInfo {
+        let server = self.local.server.as_ref();
+        let received = match server {
+            Some(server) => leader.elected_at.union(&server.received),
+            None => leader.elected_at.clone(),
+        };
+        LeaderInfo {
+            source_host: self.local.source_host.clone(),
+            source_port: self.local.source_port,
+            server_uuid: server.map(|server| server.server_uuid),
+            received,
+            // 0 means "never looked"; what was read at the election counts as a look.
+            look: self.looks + 1,
+            open: leader.open,
+        }
+    }
+
+    pub(crate) fn on_heartbeat_reply(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        round: u64,
+        config: ConfigId,
+        report: Report,
+        out: &mut Out,
+    ) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if term != self.record.term || round > leader.round {
+            return;
+        }
+        let peer = leader.peers.entry(from).or_default();
+        if round < peer.round {
+            return;
+        }
+        *peer = Peer { round, config, report };
+        self.count_round(out);
+        self.advance_config(out);
+    }
+
+    /// L1: the lease counts from the sending of the newest round that a majority has answered.
+    fn count_round(&mut self, out: &mut Out) {
+        let (Some(config), Role::Leader(leader)) = (&self.record.config, &mut self.role) else { return };
+        let mut rounds: Vec<u64> = config
+            .voters()
+            .map(|id| {
+                if *id == self.id { leader.round } else { leader.peers.get(id).map_or(0, |peer| peer.round) }
+            })
+            .collect();
+        rounds.sort_unstable_by_key(|round| Reverse(*round));
+        let Some(round) = rounds.get(config.majority() - 1).copied() else { return };
+        if round <= leader.majority_round {
+            return;
+        }
+        leader.majority_round = round;
+        out.arm(Timer::Lease, Delay::LeaseFrom { round });
+        if leader.resuming {
+            leader.resuming = false;
+            out.note(Note::Leading { term: self.record.term, resumed: true });
+        }
+    }
+
+    /// L1.
+    pub(crate) fn on_lease_over(&mut self, out: &mut Out) {
+        if let Role::Leader(_) = self.role {
+            self.step_down("no majority heard within the lease", out);
+        }
+    }
+
+    pub(crate) fn on_promoted(&mut self, term: Term, out: &mut Out) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if term != self.record.term || leader.open {
+            return;
+        }
+        leader.open = true;
+        self.advance_config(out);
+    }
+
+    pub(crate) fn on_looked_as_leader(&mut self, out: &mut Out) {
+        self.advance_config(out);
+    }
+
+    /// L6: cannot serve: fence, and name the successor (T2) instead of sitting on the lease.
+    pub(crate) fn on_cannot_serve(&mut self, term: Term, reason: String, out: &mut Out) {
+        let Role::Leader(leader) = &self.role else { return };
+        if term != self.record.term {
+            return;
+        }
+        let successor = self.most_recent(leader);
+        match &successor {
+            Some(id) => {
+                out.send(id, Message::Stand { term, after: None });
+                out.note(Note::HandOver { what: format!("{reason}: {id} is told to stand") });
+            }
+            None => out.trouble(format!("{reason}, and no other member is fit to stand")),
+        }
+        self.step_down(&reason, out);
+    }
+
+    /// Who is told to stand when this leader cannot serve: the most recent, then by V8.
+    pub(crate) fn most_recent(&self, leader: &Leader) -> Option<NodeId> {
+        let config = self.config()?;
+        self.fit_peers(leader)
+            .max_by_key(|(id, peer)| {
+                let position = peer.report.position.as_ref();
+                (
+                    position.map_or((0, 0), |position| (position.marker, position.data.count())),
+                    config.priority(id),
+                    Reverse(peer.report.unapplied),
+                    Reverse((*id).clone()),
+                )
+            })
+            .map(|(id, _)| id.clone())
+    }
+
+    /// V8: the order in which followers should stand when they lose the leader.
+    pub(crate) fn succession(&self, leader: &Leader) -> Vec<NodeId> {
+        let Some(config) = self.config() else { return Vec::new() };
+        let mut order: Vec<_> = self.fit_peers(leader).collect();
+        order.sort_by_key(|(id, peer)| (Reverse(config.priority(id)), peer.report.unapplied, (*id).clone()));
+        order.into_iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Voters that are heard and may stand.
+    pub(crate) fn fit_peers<'a>(
+        &'a self,
+        leader: &'a Leader,
+    ) -> impl Iterator<Item = (&'a NodeId, &'a crate::leader::Peer)> {
+        leader.peers.iter().filter(|(id, peer)| {
+            self.config().is_some_and(|config| config.is_voter(id))
+                && leader.hears(id)
+                && peer.report.unfit.is_none()
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! What agents tell each other. One-way: an answer is a message of its own.
+
+use crate::group::{ConfigId, GroupConfig};
+use crate::ids::{NodeId, Term};
+use crate::position::Position;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use xenon_gtid::{GtidSet, Uuid};
+
+/// Where the leader's mysqld is, and what it has: enough to follow it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LeaderInfo {
+    /// Host at which the others reach the leader's mysqld.
+    pub source_host: String,
+    /// Its port.
+    pub source_port: u16,
+    /// Its `server_uuid`: left out of the comparison for errant transactions (F2).
+    pub server_uuid: Option<Uuid>,
+    /// received(leader) at its last look at its mysqld.
+    pub received: GtidSet,
+    /// Counts those looks: a follower holds nothing for errant before the leader looked again.
+    pub look: u64,
+    /// The leader's mysqld accepts writes: its marker has been acknowledged.
+    pub open: bool,
+}
+
+/// A message between agents.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message {
+    /// C4: "be a member of this"; from the node on which the cluster is formed.
+    Offer {
+        /// The config to take.
+        config: GroupConfig,
+    },
+    /// V1: "would you vote for me?"; changes nothing on the receiver.
+    PreVote {
+        /// The term that the sender would stand in.
+        term: Term,
+        /// The sender's config.
+        config: ConfigId,
+    },
+    /// Answer to [`Message::PreVote`].
+    PreVoteReply {
+        /// The answering node's own term.
+        term: Term,
+        /// The term that was asked about.
+        asked: Term,
+        /// `None`: yes.
+        refusal: Option<Refusal>,
+    },
+    /// V2: "vote for me".
+    Vote {
+        /// The term that the sender stands in.
+        term: Term,
+        /// The sender's config.
+        config: ConfigId,
+        /// The sender's position, read after its receiver had stopped.
+        position: Position,
+    },
+    /// Answer to [`Message::Vote`].
+    VoteReply {
+        /// The answering node's term.
+        term: Term,
+        /// `None`: granted.
+        refusal: Option<Refusal>,
+    },
+    /// The leader lives; carries all that following it takes.
+    Heartbeat {
+        /// The leader's term.
+        term: Term,
+        /// Counts the leader's heartbeats of this term: the lease is measured from its sending.
+        round: u64,
+        /// The leader's config.
+        config: ConfigId,
+        /// The config itself, when the receiver is not known to have it.
+        members: Option<GroupConfig>,
+        /// The leader's mysqld.
+        info: LeaderInfo,
+        /// The receiver's place in the order of succession (V8); 0 = first.
+        rank: u8,
+    },
+    /// Answer to [`Message::Heartbeat`].
+    HeartbeatReply {
+        /// The answering node's term.
+        term: Term,
+        /// The round answered.
+        round: u64,
+        /// The answering node's config.
+        config: ConfigId,
+        /// How the answering node is.
+        report: Report,
+    },
+    /// T1, T2, V7: "stand at once, without pre-vote".
+    Stand {
+        /// The sender's term.
+        term: Term,
+        /// What the receiver has to have applied first (T1: the old primary's final set).
+        after: Option<GtidSet>,
+    },
+    /// The receiver of a [`Message::Stand`] will not stand.
+    StandRefused {
+        /// The answering node's term.
+        term: Term,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Message {
+    /// The sender's term, where the message claims one that the receiver must take seriously. A pre-vote
+    /// claims none (V1), an offer precedes all terms.
+    pub fn term(&self) -> Option<Term> {
+        match self {
+            Message::Offer { .. } | Message::PreVote { .. } => None,
+            Message::PreVoteReply { term, .. }
+            | Message::Vote { term, .. }
+            | Message::VoteReply { term, .. }
+            | Message::Heartbeat { term, .. }
+            | Message::HeartbeatReply { term, .. }
+            | Message::Stand { term, .. }
+            | Message::StandRefused { term, .. } => Some(*term),
+        }
+    }
+
+    /// Its name, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Message::Offer { .. } => "Offer",
+            Message::PreVote { .. } => "PreVote",
+            Message::PreVoteReply { .. } => "PreVoteReply",
+            Message::Vote { .. } => "Vote",
+            Message::VoteReply { .. } => "VoteReply",
+            Message::Heartbeat { .. } => "Heartbeat",
+            Message::HeartbeatReply { .. } => "HeartbeatReply",
+            Message::Stand { .. } => "Stand",
+            Message::StandRefused { .. } => "StandRefused",
+        }
+    }
+}
+
+/// What a follower says of itself with every heartbeat it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Its position at its last look; `None` while its mysqld does not answer.
+    pub position: Option<Position>,
+    /// Transactions received and not yet applied.
+    pub unapplied: u64,
+    /// Its mysqld acknowledges to the leader's (semi-sync replica operational).
+    pub acknowledging: bool,
+    /// Why it may not stand; `None` when it may.
+    pub unfit: Option<String>,
+}
+
+/// Why a vote was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Refusal {
+    /// The asking node's term is over.
+    OldTerm,
+    /// The asking node's config has a successor.
+    OldConfig {
+        /// The answering node's.
+        mine: ConfigId,
+    },
+    /// A leader was heard within T.
+    LeaderAlive {
+        /// That leader.
+        leader: NodeId,
+    },
+    /// The vote of this term is given.
+    AlreadyVoted {
+        /// To whom.
+        to: NodeId,
+    },
+    /// The answering node has what the asking one lacks.
+    Behind {
+        /// The answering node's position.
+        mine: Position,
+        /// The answering node may stand itself.
+        can_stand: bool,
+    },
+    /// The answering node does not vote.
+    NotVoter,
+    /// The answering node could not stop its receiver or read its position.
+    Unreadable {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::OldTerm => write!(f, "the term is over"),
+            Refusal::OldConfig { mine } => write!(f, "its config is older than mine ({mine})"),
+            Refusal::LeaderAlive { leader } => write!(f, "I hear leader {leader}"),
+            Refusal::AlreadyVoted { to } => write!(f, "I voted for {to} in this term"),
+            Refusal::Behind { mine, .. } => write!(f, "it lacks what I have: {mine}"),
+            Refusal::NotVoter => write!(f, "I am no voter"),
+            Refusal::Unreadable { reason } => write!(f, "my position cannot be read: {reason}"),
+        }
+    }
+}

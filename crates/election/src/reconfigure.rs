@@ -1,0 +1,216 @@
+//! Config changes (C1–C3): one voter in or out at a time, each settled before the next begins.
+
+use crate::core::{Election, Out, Role};
+use crate::effect::Note;
+use crate::group::{GroupConfig, Member, Standing};
+use crate::ids::NodeId;
+use crate::leader::Leader;
+use crate::message::Message;
+use crate::position::Position;
+
+impl Election {
+    pub(crate) fn add_members(&mut self, nodes: Vec<NodeId>, idle: bool, out: &mut Out) {
+        let Some(mut next) = self.record.config.clone() else {
+            return out.refuse("this node belongs to no cluster", "form one: xenoncli cluster add");
+        };
+        let standing = if idle { Standing::Idle } else { Standing::Joining };
+        let mut added = Vec::new();
+        for id in nodes {
+            match next.standing(&id) {
+                None => {
+                    next.members.insert(id.clone(), Member { standing, priority: 1 });
+                    added.push(id.to_string());
+                }
+                Some(Standing::Idle) if !idle => {
+                    return out.refuse(
+                        format!("{id} is an idle member"),
+                        format!("remove it first: xenoncli cluster removeidle {id}"),
+                    );
+                }
+                Some(Standing::Voter | Standing::Joining | Standing::Leaving) if idle => {
+                    return out.refuse(
+                        format!("{id} is a member that may vote"),
+                        format!("remove it first: xenoncli cluster remove {id}"),
+                    );
+                }
+                // Repeating is harmless.
+                Some(_) => {}
+            }
+        }
+        if added.is_empty() {
+            return out.answer("already members");
+        }
+        if let Err((what, cure)) = self.may_change_config() {
+            return out.refuse(what, cure);
+        }
+        let what = format!("{} joined as {}", added.join(", "), if idle { "idle" } else { "learner" });
+        self.change_config(next, &what, out);
+        out.answer(what);
+    }
+
+    pub(crate) fn remove_members(&mut self, nodes: Vec<NodeId>, out: &mut Out) {
+        let Some(mut next) = self.record.config.clone() else {
+            return out.refuse("this node belongs to no cluster", "nothing to remove");
+        };
+        if nodes.contains(&self.id) {
+            return out.refuse(
+                format!("{} leads", self.id),
+                "hand over first: xenoncli raft trytoleader on another node",
+            );
+        }
+        let voters: Vec<_> = nodes.iter().filter(|id| next.is_voter(id)).cloned().collect();
+        let others: Vec<_> =
+            nodes.iter().filter(|id| next.members.contains_key(*id) && !next.is_voter(id)).cloned().collect();
+        if voters.is_empty() && others.is_empty() {
+            return out.answer("not members (any more)");
+        }
+        if let Err((what, cure)) = self.may_change_config() {
+            return out.refuse(what, cure);
+        }
+        if let Role::Leader(leader) = &mut self.role {
+            leader.to_leave.extend(voters.iter().cloned());
+        }
+        if !others.is_empty() {
+            for id in &others {
+                next.members.remove(id);
+            }
+            self.change_config(next, "members without a vote removed", out);
+            self.tell_removed(&others, out);
+        }
+        self.advance_config(out);
+        let names: Vec<_> = voters.iter().chain(&others).map(NodeId::to_string).collect();
+        out.answer(format!("removing {}", names.join(", ")));
+    }
+
+    /// C1: only the leader, its marker acknowledged, the last change settled.
+    fn may_change_config(&self) -> Result<(), (String, String)> {
+        let Role::Leader(leader) = &self.role else {
+            return Err(("this node does not lead".to_owned(), "ask the leader".to_owned()));
+        };
+        if !self.is_settled(leader) || leader.previous_acknowledgements.is_some() {
+            return Err((
+                "the last change of members (or this leader's election) has not settled on a majority"
+                    .to_owned(),
+                "try again in a moment".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// C1: a majority has this config and this term, and this term's marker is acknowledged.
+    fn is_settled(&self, leader: &Leader) -> bool {
+        let Some(config) = self.config() else { return false };
+        let have = config
+            .voters()
+            .filter(|id| {
+                **id == self.id
+                    || leader.peers.get(id).is_some_and(|peer| peer.round > 0 && peer.config == config.id)
+            })
+            .count();
+        leader.open && have >= config.majority()
+    }
+
+    /// Whether a node without a vote may still acknowledge commits. Its acknowledgement would count towards
+    /// W though no majority could be built on it, so W must not shrink before it has stopped.
+    fn stray_acknowledgements(&self, leader: &Leader) -> bool {
+        let (Some(config), Some(server)) = (self.config(), self.local.server.as_ref()) else { return true };
+        let strays = leader.peers.iter().any(|(id, peer)| {
+            !config.is_voter(id)
+                && leader.hears(id)
+                && (peer.report.acknowledging || peer.config != config.id)
+        });
+        let known = leader
+            .peers
+            .iter()
+            .filter(|(id, peer)| config.is_voter(id) && leader.hears(id) && peer.report.acknowledging)
+            .count();
+        strays || server.acknowledging_clients as usize > known
+    }
+
+    fn change_config(&mut self, mut next: GroupConfig, what: &str, out: &mut Out) {
+        let Some(current) = self.record.config.clone() else { return };
+        if let Err(apart) = next.check_follows(&current) {
+            return out.trouble(format!("refused a change of {} voters at once (C1)", apart.differing));
+        }
+        next.id.term = self.record.term;
+        next.id.version = current.id.version + 1;
+        if let Role::Leader(leader) = &mut self.role {
+            let before = leader.acknowledgements(&current);
+            leader.previous_acknowledgements = Some(before);
+        }
+        out.note(Note::Config { what: format!("{what} (config {})", next.id) });
+        self.record.config = Some(next);
+        self.dirty = true;
+        self.send_heartbeats(out);
+        // A config of one voter settles with the leader's own record.
+        self.advance_config(out);
+    }
+
+    /// Takes the next step of what is under way: settle, raise a learner (C3), let a member go.
+    pub(crate) fn advance_config(&mut self, out: &mut Out) {
+        let Role::Leader(leader) = &self.role else { return };
+        if !self.is_settled(leader) {
+            return;
+        }
+        if leader.previous_acknowledgements.is_some() {
+            if self.stray_acknowledgements(leader) {
+                return;
+            }
+            if let Role::Leader(leader) = &mut self.role {
+                leader.previous_acknowledgements = None;
+            }
+        }
+        let Some((next, what, removed)) = self.next_config() else { return };
+        self.change_config(next, &what, out);
+        self.tell_removed(&removed, out);
+    }
+
+    fn next_config(&self) -> Option<(GroupConfig, String, Vec<NodeId>)> {
+        let (config, Role::Leader(leader)) = (self.config()?, &self.role) else { return None };
+        let mut next = config.clone();
+        for (id, member) in &config.members {
+            match member.standing {
+                Standing::Leaving => {
+                    next.members.remove(id);
+                    return Some((next, format!("{id} removed"), vec![id.clone()]));
+                }
+                Standing::Joining if self.has_caught_up(leader, id) => {
+                    next.members.insert(id.clone(), Member { standing: Standing::Voter, ..member.clone() });
+                    return Some((next, format!("{id} has caught up and votes now"), Vec::new()));
+                }
+                _ => {}
+            }
+        }
+        let leaving = leader.to_leave.iter().find(|id| config.is_voter(id))?;
+        let member = config.members.get(leaving)?;
+        next.members.insert(leaving.clone(), Member { standing: Standing::Leaving, ..member.clone() });
+        Some((next, format!("{leaving} votes no more"), Vec::new()))
+    }
+
+    /// C3: it follows, and has all that the leader had at its last look but one's worth of writes.
+    fn has_caught_up(&self, leader: &Leader, id: &NodeId) -> bool {
+        let (Some(config), Some(server), Some(peer)) =
+            (self.config(), self.local.server.as_ref(), leader.peers.get(id))
+        else {
+            return false;
+        };
+        let Some(theirs) = &peer.report.position else { return false };
+        let mine = Position::of(&server.received, &config.cluster, &xenon_gtid::GtidSet::new());
+        let behind = theirs.lacks(&mine).count();
+        leader.hears(id)
+            && theirs.marker == self.record.term
+            && behind <= MAX_BEHIND_TO_BE_RAISED
+            && peer.report.unapplied <= MAX_BEHIND_TO_BE_RAISED
+    }
+
+    /// A removed node would never hear of it by heartbeats.
+    fn tell_removed(&self, nodes: &[NodeId], out: &mut Out) {
+        let Some(config) = self.config() else { return };
+        for id in nodes {
+            out.send(id, Message::Offer { config: config.clone() });
+        }
+    }
+}
+
+/// Transactions that a learner may lag behind and still be raised: about one look's worth under load.
+const MAX_BEHIND_TO_BE_RAISED: u64 = 10_000;

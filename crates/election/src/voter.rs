@@ -1,0 +1,181 @@
+//! The voter's side: pre-votes (V1), votes (V3, V5), and the promise that comes first.
+
+use crate::candidate::Stage;
+use crate::core::{Election, Out, Role};
+use crate::effect::{Delay, Effect, Note};
+use crate::event::Timer;
+use crate::group::ConfigId;
+use crate::ids::{NodeId, Term, Ticket};
+use crate::message::{Message, Refusal};
+use crate::position::Position;
+use xenon_gtid::GtidSet;
+
+/// Who waits for the local server to be frozen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Freezing {
+    pub(crate) ticket: Ticket,
+    /// Candidates that asked meanwhile, first come first; all of the current term.
+    pub(crate) askers: Vec<(NodeId, Position)>,
+}
+
+impl Election {
+    /// V1: changes nothing here but the list of those that get a late yes.
+    pub(crate) fn on_pre_vote(&mut self, from: NodeId, asked: Term, config: ConfigId, out: &mut Out) {
+        if let Some(mine) = self.config().filter(|mine| mine.id > config) {
+            // A node that missed its own removal, or a config change, would ask for ever.
+            let offer = Message::Offer { config: mine.clone() };
+            out.send(&from, offer);
+        }
+        let refusal = self.pre_vote_refusal(&from, asked, config);
+        if let Some(Refusal::LeaderAlive { .. }) = refusal {
+            // Its timer ran out a moment before ours: a yes when ours does spares it a whole timeout.
+            self.patient.insert(from.clone(), asked);
+        }
+        out.send(&from, Message::PreVoteReply { term: self.record.term, asked, refusal });
+    }
+
+    fn pre_vote_refusal(&self, from: &NodeId, asked: Term, config: ConfigId) -> Option<Refusal> {
+        let Some(mine) = self.config() else { return Some(Refusal::NotVoter) };
+        if asked <= self.record.term {
+            return Some(Refusal::OldTerm);
+        }
+        if mine.id > config {
+            return Some(Refusal::OldConfig { mine: mine.id });
+        }
+        if !self.is_voter() || !mine.is_voter(from) && mine.id == config {
+            return Some(Refusal::NotVoter);
+        }
+        if let Role::Leader(_) = self.role {
+            // Before its lease is over a leader is alive by definition; after it, it is a follower.
+            return Some(Refusal::LeaderAlive { leader: self.id.clone() });
+        }
+        match &self.leader {
+            // The leader that this node follows may take its own leadership up again.
+            Some(leader) if self.leader_fresh && leader.id != *from => {
+                Some(Refusal::LeaderAlive { leader: leader.id.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// T has passed since the last heartbeat.
+    pub(crate) fn on_leader_stale(&mut self, out: &mut Out) {
+        if !self.leader_fresh {
+            return;
+        }
+        self.leader_fresh = false;
+        if let Some(leader) = &self.leader {
+            out.note(Note::LeaderLost { leader: leader.id.clone(), term: self.record.term });
+        }
+        let config = self.config().map(|config| config.id).unwrap_or_default();
+        for (from, asked) in std::mem::take(&mut self.patient) {
+            if self.pre_vote_refusal(&from, asked, config).is_none() {
+                out.send(&from, Message::PreVoteReply { term: self.record.term, asked, refusal: None });
+            }
+        }
+    }
+
+    /// V3, up to the freeze. The term has been adopted already (and is saved before anything leaves).
+    pub(crate) fn on_vote(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        config: ConfigId,
+        position: Position,
+        out: &mut Out,
+    ) {
+        if let Some(refusal) = self.vote_refusal(&from, term, config) {
+            return self.deny(&from, refusal, out);
+        }
+        if !self.rules.freeze_before_vote {
+            // Mutant: answers from what was seen last, the receiver running on.
+            let seen = self.position_hint().unwrap_or_default();
+            return self.decide_vote(&from, &position, &seen, out);
+        }
+        // V3: stop the receiver and see it stopped, *then* read the position. The other way round, an
+        // event could arrive in between, be acknowledged to the old primary, and be missing at the winner.
+        match &mut self.freezing {
+            Some(freezing) => {
+                freezing.askers.retain(|(asker, _)| *asker != from);
+                freezing.askers.push((from, position));
+            }
+            None => {
+                let ticket = self.ticket();
+                self.freezing = Some(Freezing { ticket, askers: vec![(from, position)] });
+                out.0.push(Effect::Freeze { ticket });
+            }
+        }
+    }
+
+    fn vote_refusal(&self, from: &NodeId, term: Term, config: ConfigId) -> Option<Refusal> {
+        let mine = self.config()?;
+        if term < self.record.term {
+            return Some(Refusal::OldTerm);
+        }
+        if self.rules.refuse_old_config && mine.id > config {
+            return Some(Refusal::OldConfig { mine: mine.id });
+        }
+        if !self.is_voter() || !mine.is_voter(from) && mine.id == config {
+            return Some(Refusal::NotVoter);
+        }
+        match &self.record.vote {
+            Some(to) if to != from && self.rules.one_vote_a_term => {
+                Some(Refusal::AlreadyVoted { to: to.clone() })
+            }
+            // A leader of this very term exists: the vote is settled, whatever the record says.
+            _ if self.leader.as_ref().is_some_and(|leader| leader.id != *from) => {
+                Some(Refusal::AlreadyVoted { to: self.leader.as_ref()?.id.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// The local server can accept and acknowledge nothing more: decide.
+    pub(crate) fn on_frozen(&mut self, ticket: Ticket, result: Result<GtidSet, String>, out: &mut Out) {
+        let position = self
+            .config()
+            .map(|config| config.cluster)
+            .map(|cluster| result.map(|received| Position::of(&received, &cluster, &self.record.errant)));
+        let Some(position) = position else { return };
+        if let Role::Candidate(candidate) = &self.role
+            && candidate.stage == (Stage::Freezing { ticket })
+        {
+            return self.stand_at(position, out);
+        }
+        let Some(freezing) = self.freezing.take_if(|freezing| freezing.ticket == ticket) else { return };
+        for (from, theirs) in freezing.askers {
+            match &position {
+                // Among several candidates of one term the first that is recent enough gets the vote.
+                Ok(mine) => match self.vote_refusal(&from, self.record.term, self.highest_config()) {
+                    Some(refusal) => self.deny(&from, refusal, out),
+                    None => self.decide_vote(&from, &theirs, mine, out),
+                },
+                Err(reason) => self.deny(&from, Refusal::Unreadable { reason: reason.clone() }, out),
+            }
+        }
+    }
+
+    /// The askers' configs were compared when they asked; a config that came meanwhile came with a leader.
+    fn highest_config(&self) -> ConfigId {
+        self.config().map(|config| config.id).unwrap_or_default()
+    }
+
+    fn decide_vote(&mut self, from: &NodeId, theirs: &Position, mine: &Position, out: &mut Out) {
+        if self.rules.compare_positions && !theirs.at_least_as_recent_as(mine) {
+            let can_stand = self.unfit().is_none();
+            return self.deny(from, Refusal::Behind { mine: mine.clone(), can_stand }, out);
+        }
+        if self.record.vote.as_ref() != Some(from) {
+            self.record.vote = Some(from.clone());
+            self.dirty = true;
+        }
+        out.send(from, Message::VoteReply { term: self.record.term, refusal: None });
+        out.note(Note::VoteGranted { to: from.clone(), term: self.record.term });
+        out.arm(Timer::Election, Delay::Election { rank: 1 });
+    }
+
+    fn deny(&self, from: &NodeId, refusal: Refusal, out: &mut Out) {
+        out.note(Note::VoteDenied { to: from.clone(), term: self.record.term, why: refusal.to_string() });
+        out.send(from, Message::VoteReply { term: self.record.term, refusal: Some(refusal) });
+    }
+}
