@@ -1,1 +1,41 @@
 //! The words shared by agent, command line and HTTP: messages, status, events.
+//!
+//! Everything here is plain data with a JSON form. Paths of the agents' channel:
+//! [`PATH_PEER`] takes an [`Envelope`] (one-way, answered by `{}`), [`PATH_CALL`] takes a [`Call`] and
+//! answers with a [`Reply`].
+
+mod call;
+mod event;
+mod status;
+
+pub use call::{Call, Refusal, Reply, Request, Response};
+pub use event::{Event, EventKind, EventPage};
+pub use status::{
+    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus, TimingStatus,
+};
+
+use serde::{Deserialize, Serialize};
+use xenon_election::{Message, NodeId};
+use xenon_gtid::Uuid;
+
+/// Where agents post [`Envelope`]s.
+pub const PATH_PEER: &str = "/peer/v1/message";
+
+/// Where the command line posts [`Call`]s.
+pub const PATH_CALL: &str = "/peer/v1/call";
+
+/// Version of these words; an agent of another major version is refused with both named.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// A message between agents, with who sends it and in which cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// [`PROTOCOL_VERSION`] of the sender.
+    pub version: u32,
+    /// The sender; the channel's certificate must name it.
+    pub from: NodeId,
+    /// The cluster the message belongs to.
+    pub cluster: Uuid,
+    /// What is said.
+    pub message: Message,
+}

@@ -1,0 +1,142 @@
+//! What the command line asks an agent, and what it answers.
+
+use crate::event::EventPage;
+use crate::status::NodeStatus;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use xenon_election::NodeId;
+
+/// A request with the version of its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// [`crate::PROTOCOL_VERSION`] of the caller.
+    pub version: u32,
+    /// Who asks, for the event log (`user@host`).
+    pub who: String,
+    /// What.
+    pub request: Request,
+}
+
+/// What can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// This node's whole status.
+    Status,
+    /// Is anybody there?
+    Ping,
+    /// Take nodes in: forms the cluster when this node has none, else only the leader does it.
+    ClusterAdd {
+        /// Endpoints.
+        nodes: Vec<NodeId>,
+        /// As idle nodes.
+        idle: bool,
+    },
+    /// Let nodes go (leader only).
+    ClusterRemove {
+        /// Endpoints.
+        nodes: Vec<NodeId>,
+    },
+    /// Hand leadership over to this node, or to the best one (leader only).
+    HandOver {
+        /// The wanted successor.
+        target: Option<NodeId>,
+    },
+    /// `raft disable`: take no part in elections.
+    RaftDisable,
+    /// `raft enable`.
+    RaftEnable,
+    /// Start mysqld.
+    MysqlStart,
+    /// Stop mysqld cleanly; the monitor is switched off so that it stays down.
+    MysqlShutdown,
+    /// Kill mysqld (SIGKILL).
+    MysqlKill,
+    /// Switch the monitor (automatic restart of mysqld) on or off.
+    Monitor {
+        /// On.
+        on: bool,
+    },
+    /// Events after this sequence number, oldest first, at most 500; waits up to `wait_ms` for one.
+    Events {
+        /// Sequence number of the last one seen; 0 for all that are kept.
+        after: u64,
+        /// How long to wait for a first one, milliseconds, at most 10,000.
+        wait_ms: u64,
+    },
+}
+
+impl Request {
+    /// Its name, for the event log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Request::Status => "status",
+            Request::Ping => "ping",
+            Request::ClusterAdd { idle: false, .. } => "cluster add",
+            Request::ClusterAdd { idle: true, .. } => "cluster addidle",
+            Request::ClusterRemove { .. } => "cluster remove",
+            Request::HandOver { .. } => "handover",
+            Request::RaftDisable => "raft disable",
+            Request::RaftEnable => "raft enable",
+            Request::MysqlStart => "mysql start",
+            Request::MysqlShutdown => "mysql shutdown",
+            Request::MysqlKill => "mysql kill",
+            Request::Monitor { on: true } => "mysql startmonitor",
+            Request::Monitor { on: false } => "mysql stopmonitor",
+            Request::Events { .. } => "events",
+        }
+    }
+
+    /// It only looks.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Request::Status | Request::Ping | Request::Events { .. })
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// It went well.
+    Ok(Response),
+    /// It did not.
+    Refused(Refusal),
+}
+
+/// What went well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Response {
+    /// To [`Request::Status`].
+    Status(Box<NodeStatus>),
+    /// To [`Request::Ping`].
+    Pong {
+        /// The answering node.
+        id: NodeId,
+    },
+    /// To everything that changes something: what was done, as a sentence.
+    Done {
+        /// The sentence.
+        message: String,
+    },
+    /// To [`Request::Events`].
+    Events(EventPage),
+}
+
+/// What was refused or failed, why, and what to try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What is refused, and why.
+    pub what: String,
+    /// What to try.
+    pub cure: String,
+    /// Whom to ask instead, when another node is the one to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<NodeId>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; try: {}", self.what, self.cure)
+    }
+}

@@ -1,0 +1,169 @@
+//! What a node says of itself: enough for every table of `xenoncli`.
+
+use serde::{Deserialize, Serialize};
+use xenon_election::{NodeId, Standing};
+use xenon_gtid::{GtidSet, Uuid};
+
+/// One node's whole status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// The node.
+    pub id: NodeId,
+    /// LEADER, CANDIDATE, FOLLOWER, LEARNER, IDLE, INVALID or STOPPED.
+    pub state: String,
+    /// Raft term.
+    pub view_id: u64,
+    /// Version of the member list; 0 = member of no cluster.
+    pub epoch_id: u64,
+    /// The cluster's UUID; `None` = member of no cluster.
+    pub cluster: Option<Uuid>,
+    /// The leader that this node hears or is.
+    pub leader: Option<NodeId>,
+    /// The members, this node among them.
+    pub members: Vec<MemberStatus>,
+    /// The process.
+    pub mysqld: MysqldStatus,
+    /// The server.
+    pub mysql: MysqlStatus,
+    /// Backups.
+    pub backup: BackupStatus,
+    /// Counters since the agent started.
+    pub counters: Counters,
+    /// Why this node may not lead; `None` when it may.
+    pub unfit: Option<String>,
+    /// Transactions that the leader does not have (F2).
+    pub errant: GtidSet,
+    /// What the agent wants of its mysqld and does about it, as sentences.
+    pub doing: Vec<String>,
+    /// Things an operator should know.
+    pub troubles: Vec<String>,
+    /// Milliseconds the phases of the last promotion on this node took.
+    pub last_promotion: Option<TimingStatus>,
+    /// Path of the configuration file.
+    pub config_path: String,
+    /// Version of the agent.
+    pub version: String,
+    /// Process id of the agent.
+    pub pid: u32,
+    /// Seconds since the agent started.
+    pub uptime_s: u64,
+    /// Seconds since the node took on its present state.
+    pub state_uptime_s: u64,
+}
+
+/// One member as the answering node's config has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberStatus {
+    /// The member.
+    pub id: NodeId,
+    /// What it may do.
+    pub standing: Standing,
+    /// Preference among equally recent nodes; 0 = never leads.
+    pub priority: u32,
+}
+
+/// The mysqld process.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MysqldStatus {
+    /// It runs.
+    pub running: bool,
+    /// Its process id.
+    pub pid: Option<u32>,
+    /// The agent restarts it when it dies.
+    pub monitor: bool,
+    /// What came of the last start or exit.
+    pub last_error: String,
+    /// Times the agent has started it.
+    pub starts: u64,
+}
+
+/// The MySQL server.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MysqlStatus {
+    /// It answers.
+    pub alive: bool,
+    /// Clients may write (neither `read_only` nor `super_read_only`).
+    pub writable: bool,
+    /// Host and port at which clients and replicas reach it.
+    pub address: String,
+    /// `@@version`.
+    pub version: String,
+    /// `@@server_uuid`.
+    pub server_uuid: Option<Uuid>,
+    /// `gtid_executed`.
+    pub executed: GtidSet,
+    /// Greatest term marker received.
+    pub marker: u64,
+    /// Current binlog file.
+    pub binlog_file: String,
+    /// Position in it, bytes.
+    pub binlog_position: u64,
+    /// Replication, on a replica.
+    pub replication: Option<ReplicationStatus>,
+    /// Semi-sync source side: on, acknowledgements waited for, replicas that acknowledge.
+    pub semi_sync_source: Option<(bool, u32, u32)>,
+    /// Semi-sync replica side: on.
+    pub semi_sync_replica: Option<bool>,
+    /// What the last look failed with.
+    pub last_error: String,
+}
+
+/// Replication on a replica.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReplicationStatus {
+    /// Address of the source.
+    pub source: String,
+    /// The receiver runs and is connected.
+    pub io_running: bool,
+    /// The applier runs.
+    pub sql_running: bool,
+    /// `Retrieved_Gtid_Set`.
+    pub retrieved: GtidSet,
+    /// `Source_Log_File`.
+    pub source_log_file: String,
+    /// `Read_Source_Log_Pos`, bytes.
+    pub read_source_log_pos: u64,
+    /// `Seconds_Behind_Source`.
+    pub seconds_behind: Option<u64>,
+    /// Last error of receiver or applier.
+    pub last_error: String,
+}
+
+/// Backups: NONE until there are some.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BackupStatus {
+    /// `NONE`, or what goes on.
+    pub state: String,
+    /// What the last one failed with.
+    pub last_error: String,
+}
+
+/// Counters since the agent started; the names are those of `cluster raft`'s columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// Times the node was idle.
+    pub idle_count: u64,
+    /// Times it became leader.
+    pub leader_promotes: u64,
+    /// Times it stopped leading.
+    pub leader_degrades: u64,
+    /// Heartbeats got while leading.
+    pub leader_gets_heartbeats: u64,
+    /// Vote requests got while leading.
+    pub leader_gets_votes: u64,
+    /// Times it stood.
+    pub candidate_promotes: u64,
+    /// Times it gave up standing.
+    pub candidate_degrades: u64,
+}
+
+/// How long the phases of a promotion took.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TimingStatus {
+    /// The term.
+    pub term: u64,
+    /// Why it came to it.
+    pub cause: String,
+    /// Phase by phase, in order: name and milliseconds since the promotion's first event on this node.
+    pub phases: Vec<(String, f64)>,
+}
