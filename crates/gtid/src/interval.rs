@@ -162,3 +162,114 @@ pub(crate) fn contains(mut a: impl Iterator<Item = Interval>, b: impl Iterator<I
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The intervals as an iterator that counts how often it is asked.
+    fn counted<'a>(intervals: &'a [Interval], steps: &'a Cell<usize>) -> impl Iterator<Item = Interval> + 'a {
+        intervals.iter().copied().inspect(|_| steps.set(steps.get() + 1))
+    }
+
+    fn intervals(pairs: &[(u64, u64)]) -> Vec<Interval> {
+        pairs.iter().map(|&(first, last)| Interval { first, last }).collect()
+    }
+
+    fn is_canonical(intervals: &[Interval]) -> bool {
+        intervals.iter().all(|interval| interval.first <= interval.last)
+            && intervals.windows(2).all(|pair| pair[0].last + 1 < pair[1].first)
+    }
+
+    fn any_intervals() -> impl Strategy<Value = Vec<Interval>> {
+        let pair = (1..60_u64, 0..6_u64).prop_map(|(first, more)| Interval { first, last: first + more });
+        proptest::collection::vec(pair, 0..12).prop_map(canonical)
+    }
+
+    /// Many intervals that interleave, so that each operation must look at all of both sides.
+    #[test]
+    fn big_sets_take_linear_time() {
+        let size = 100_000;
+        let of = |offset: u64, length: u64| -> Vec<Interval> {
+            (0..size).map(|n| Interval { first: n * 10 + offset, last: n * 10 + offset + length }).collect()
+        };
+        let (big, inner, apart) = (of(1, 4), of(2, 1), of(7, 1));
+        let bound = 2 * usize::try_from(size).unwrap();
+        let steps_of = |operation: &dyn Fn(&Cell<usize>)| {
+            let steps = Cell::new(0);
+            operation(&steps);
+            steps.get()
+        };
+        for other in [&inner, &apart, &big] {
+            let steps = [
+                steps_of(&|n| drop(union(counted(&big, n), counted(other, n)))),
+                steps_of(&|n| drop(subtract(counted(&big, n), counted(other, n)))),
+                steps_of(&|n| drop(intersect(counted(&big, n), counted(other, n)))),
+                steps_of(&|n| {
+                    let _ = intersects(counted(&big, n), counted(other, n));
+                }),
+                steps_of(&|n| {
+                    let _ = contains(counted(&big, n), counted(other, n));
+                }),
+            ];
+            assert!(steps.iter().all(|steps| *steps <= bound), "{steps:?} of at most {bound}");
+        }
+        assert!(contains(counted(&big, &Cell::new(0)), counted(&inner, &Cell::new(0))));
+    }
+
+    #[test]
+    fn appending_touches_only_the_end() {
+        let mut all = intervals(&[(1, 5), (8, 9)]);
+        let grow = [(10, 10), (11, 20), (19, 19), (22, 22), (21, 21)];
+        for (first, last) in grow {
+            insert(&mut all, Interval { first, last });
+        }
+        assert_eq!(all, intervals(&[(1, 5), (8, 22)]));
+    }
+
+    #[test]
+    fn insertion_closes_gaps_and_keeps_others() {
+        let before = intervals(&[(3, 4), (8, 9), (13, 14)]);
+        let cases = [
+            ((1, 1), vec![(1, 1), (3, 4), (8, 9), (13, 14)]),
+            ((1, 2), vec![(1, 4), (8, 9), (13, 14)]),
+            ((5, 7), vec![(3, 9), (13, 14)]),
+            ((6, 6), vec![(3, 4), (6, 6), (8, 9), (13, 14)]),
+            ((8, 9), vec![(3, 4), (8, 9), (13, 14)]),
+            ((1, 20), vec![(1, 20)]),
+            ((9, 12), vec![(3, 4), (8, 14)]),
+            ((14, 15), vec![(3, 4), (8, 9), (13, 15)]),
+        ];
+        for ((first, last), after) in cases {
+            let mut all = before.clone();
+            insert(&mut all, Interval { first, last });
+            assert_eq!(all, intervals(&after), "{first}-{last}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn results_are_canonical_and_steps_are_bounded(a in any_intervals(), b in any_intervals()) {
+            let steps = Cell::new(0);
+            let (walk_a, walk_b) = (|| counted(&a, &steps), || counted(&b, &steps));
+            let results =
+                [union(walk_a(), walk_b()), subtract(walk_a(), walk_b()), intersect(walk_a(), walk_b())];
+            prop_assert!(results.iter().all(|result| is_canonical(result)), "{:?}", results);
+            let _ = contains(walk_a(), walk_b());
+            let _ = intersects(walk_a(), walk_b());
+            prop_assert!(steps.get() <= 5 * (a.len() + b.len()));
+        }
+
+        #[test]
+        fn inserting_is_uniting(a in any_intervals(), first in 1..60_u64, more in 0..30_u64) {
+            let new = Interval { first, last: first + more };
+            let mut inserted = a.clone();
+            insert(&mut inserted, new);
+            prop_assert_eq!(inserted, union(a.iter().copied(), [new].into_iter()));
+        }
+    }
+}
