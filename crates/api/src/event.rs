@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use xenon_election::NodeId;
 
 /// One thing that happened on one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Counts this agent's events from 1; starts anew with the agent.
     pub seq: u64,
@@ -46,7 +46,7 @@ pub enum EventKind {
 }
 
 /// Some events, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventPage {
     /// The events.
     pub events: Vec<Event>,
