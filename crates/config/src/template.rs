@@ -1,0 +1,208 @@
+//! A fresh xenon.json with comments, for `xenoncli init`.
+
+use crate::secret::Secret;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A virtual IP address with the length of its network prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Vip {
+    /// The address.
+    pub address: IpAddr,
+    /// Length of the prefix, bits.
+    pub prefix: u8,
+}
+
+/// A text is no virtual IP address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no IP address; write it like 192.168.0.100 or 192.168.0.100/24")]
+pub struct VipError(pub String);
+
+impl FromStr for Vip {
+    type Err = VipError;
+
+    /// `192.168.0.100`, or with a prefix `192.168.0.100/24`; without one the address alone (/32 or /128).
+    fn from_str(text: &str) -> Result<Self, VipError> {
+        let refused = || VipError(text.to_owned());
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix.parse::<u8>().map_err(|_| refused())?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| refused())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        match prefix.unwrap_or(longest) {
+            prefix if prefix <= longest && !address.is_unspecified() => Ok(Vip { address, prefix }),
+            _ => Err(refused()),
+        }
+    }
+}
+
+/// What a fresh configuration says; the default values are those of a server from a distribution's package.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InitOptions {
+    /// This host's address or name, an IPv6 address without brackets.
+    pub address: String,
+    /// Port of the agent.
+    pub port: u16,
+    /// Virtual address that follows the primary; `None` for no commands.
+    pub vip: Option<Vip>,
+    /// Network interface for the virtual address; without it the commands look for the one that holds `address`.
+    pub vip_interface: Option<String>,
+    /// Account that the agent works with.
+    pub admin: String,
+    /// Its password.
+    pub admin_password: Secret,
+    /// Unix socket of mysqld.
+    pub socket: Option<PathBuf>,
+    /// Port of mysqld.
+    pub mysql_port: u16,
+    /// The server's installation.
+    pub basedir: PathBuf,
+    /// The server's option file.
+    pub defaults_file: PathBuf,
+    /// The server's data folder; `None` leaves it to the server's own answer.
+    pub datadir: Option<PathBuf>,
+    /// Account that replicas connect with.
+    pub repl_user: String,
+    /// Its password.
+    pub repl_password: Secret,
+    /// Random text that all nodes share: the caller makes it once for a cluster.
+    pub secret: Secret,
+    /// Folder of the agent's durable record.
+    pub meta_datadir: PathBuf,
+}
+
+impl Default for InitOptions {
+    fn default() -> Self {
+        InitOptions {
+            address: "127.0.0.1".to_owned(),
+            port: 8801,
+            vip: None,
+            vip_interface: None,
+            admin: "root".to_owned(),
+            admin_password: Secret::default(),
+            socket: None,
+            mysql_port: 3306,
+            basedir: PathBuf::from("/usr"),
+            defaults_file: PathBuf::from("/etc/my.cnf"),
+            datadir: None,
+            repl_user: "repl".to_owned(),
+            repl_password: Secret::default(),
+            secret: Secret::default(),
+            meta_datadir: PathBuf::from("/var/lib/xenon"),
+        }
+    }
+}
+
+/// The text of a fresh xenon.json. It holds secrets: write it with mode 0600.
+///
+/// With values that fit, [`crate::parse`] finds nothing in it. Values are written as given, so parse the text before it
+/// is written to a file: what a person gave wrongly is then told in the words of the findings.
+pub fn template(options: &InitOptions) -> String {
+    let endpoint = if options.address.contains(':') {
+        format!("[{}]:{}", options.address, options.port)
+    } else {
+        format!("{}:{}", options.address, options.port)
+    };
+    let (start, stop) = vip_commands(options);
+    let socket = options.socket.as_ref().map_or(String::new(), |path| {
+        format!("\n    // The agent connects here, and to host and port when this line is gone.\n    \"socket\": {},", json_path(path))
+    });
+    let datadir = options.datadir.as_ref().map_or(String::new(), |path| {
+        format!(
+            "\n    // The data folder of mysqld. A rebuild fills it anew.\n    \"backupdir\": {}\n  ",
+            json_path(path)
+        )
+    });
+    format!(
+        r#"// Configuration of one Xenon node. Comments are welcome; a key that is not known is an error.
+// The file holds secrets: keep it readable by its owner only (chmod 600). Times are in milliseconds.
+{{
+  "server": {{
+    // This node's address and its name in the cluster: differs on every node.
+    "endpoint": {endpoint},
+    // The same random text on every node of the cluster, and nowhere else.
+    "secret": {secret}
+  }},
+
+  "raft": {{
+    // The agent's durable record: on a disk that survives a restart.
+    "meta-datadir": {meta_datadir},
+    // A leader shows itself so often; without a sign for election-timeout another node stands.
+    "heartbeat-timeout": 200,
+    "election-timeout": 1000,
+    // Run with bash when this node becomes and when it stops being the primary; nop does nothing.
+    "leader-start-command": {start},
+    "leader-stop-command": {stop}
+  }},
+
+  "mysql": {{
+    "admin": {admin},
+    "passwd": {admin_password},
+    "host": "127.0.0.1",
+    "port": {mysql_port},{socket}
+    "basedir": {basedir},
+    "defaults-file": {defaults_file}
+  }},
+
+  "replication": {{
+    // Made by the agent if it is missing. The same on every node.
+    "user": {repl_user},
+    "passwd": {repl_password}
+  }},
+
+  "backup": {{{datadir}}},
+
+  "log": {{
+    "level": "INFO"
+  }}
+}}
+"#,
+        endpoint = json(&endpoint),
+        secret = json(options.secret.expose()),
+        meta_datadir = json_path(&options.meta_datadir),
+        start = json(&start),
+        stop = json(&stop),
+        admin = json(&options.admin),
+        admin_password = json(options.admin_password.expose()),
+        mysql_port = options.mysql_port,
+        basedir = json_path(&options.basedir),
+        defaults_file = json_path(&options.defaults_file),
+        repl_user = json(&options.repl_user),
+        repl_password = json(options.repl_password.expose()),
+    )
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn json_path(path: &std::path::Path) -> String {
+    json(&path.to_string_lossy())
+}
+
+/// Commands that may run again and again: the first ends well when the address is here, the second when it is gone.
+fn vip_commands(options: &InitOptions) -> (String, String) {
+    let Some(Vip { address, prefix }) = options.vip else {
+        return ("nop".to_owned(), "nop".to_owned());
+    };
+    let device = match &options.vip_interface {
+        Some(name) => format!("dev={}", shell(name)),
+        None => format!("dev=$(ip -o addr show to {} | awk '{{print $2; exit}}')", shell(&options.address)),
+    };
+    // Neighbours keep the old owner's hardware address until they are told.
+    let announce = match address {
+        IpAddr::V4(_) => format!(" && arping -c 3 -A -I \"$dev\" {address}"),
+        IpAddr::V6(_) => String::new(),
+    };
+    let start = format!("{device}; ip addr replace {address}/{prefix} dev \"$dev\"{announce}");
+    let gone = format!("! ip -o addr show to {address} | grep -q .");
+    let stop = format!("{device}; {gone} || ip addr del {address}/{prefix} dev \"$dev\"");
+    (start, stop)
+}
+
+/// One word for the shell, whatever it holds.
+fn shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
