@@ -1,0 +1,60 @@
+# Everything a person or CI does, one word each. `make` lists them.
+
+PROFILE ?= dev
+NEXTEST_PROFILE ?= default
+# What goes to the program that is run: make play ARGS="--nodes 5"
+ARGS ?=
+
+CACHE := $(or $(XENON_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xenon)
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+BIN_DIR = $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))
+
+# A toolchain or a test runner that was installed a minute ago is not on the PATH of this shell yet.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(CACHE)/tools/bin
+
+# The servers' base folder, for the rest of the recipe; a failure ends the recipe.
+WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
+
+.DEFAULT_GOAL := help
+.PHONY: help play test lint bench model setup clean-cache
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo '  PROFILE=release builds play and test optimised; ARGS="…" goes to the program of play, bench and model.'
+
+play: setup ## Start a cluster of three real servers here, to look at and to break
+	@$(WITH_MYSQL) && \
+	cargo build --profile $(PROFILE) -p xenon-agent -p xenon-cli && \
+	exec '$(BIN_DIR)/xenoncli' playground $(ARGS)
+
+test: setup ## Run every test, real servers included
+	@$(WITH_MYSQL) && \
+	cargo build --profile $(PROFILE) --workspace --bins --tests && \
+	cargo test --profile $(PROFILE) --workspace --doc --quiet && \
+	cargo nextest run --workspace --cargo-profile $(PROFILE) --profile $(NEXTEST_PROFILE)
+
+lint: ## Check format, clippy's findings, the purity of the deciding crates, and the scripts
+	@scripts/setup lint
+	cargo fmt --all --check
+	shellcheck $$(grep -lE '^#!.*(bash|/sh)' scripts/* .ci/run)
+	scripts/check-purity --self-test
+	scripts/check-purity
+	cargo clippy --workspace --all-targets -- -D warnings
+
+bench model: override PROFILE = release
+
+bench: setup ## Measure failover, switchover and idle cost on real servers
+	@$(WITH_MYSQL) && \
+	cargo build --release -p xenon-agent -p xenon-cli && \
+	cargo run --release -p xenon-benches --bin bench -- $(ARGS)
+
+model: setup ## Check the election crate in every order of events, and that planted mistakes are found
+	cargo run --release -p xenon-checks -- $(ARGS)
+
+setup: ## Install what building and testing need; nothing when it is there
+	@scripts/setup
+
+clean-cache: ## Remove the fetched MySQL server and the test runner from the cache folder
+	@scripts/mysql clean
+	rm -rf '$(CACHE)/tools'
