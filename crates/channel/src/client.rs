@@ -73,10 +73,7 @@ impl Client {
         Req: Serialize + ?Sized,
         Resp: DeserializeOwned,
     {
-        let protocol = |reason: String| ChannelError::Protocol {
-            peer: peer.to_owned(),
-            reason,
-        };
+        let protocol = |reason: String| ChannelError::Protocol { peer: peer.to_owned(), reason };
         let body = serde_json::to_vec(request)
             .map_err(|error| protocol(format!("the request to {path} cannot be written as JSON: {error}")))?;
         let answer = self.call_bytes(peer, path, Bytes::from(body), deadline).await?;
@@ -102,14 +99,9 @@ impl Client {
             let detail = format!("{} bytes, the limit is {limit}", body.len());
             return Err(too_large(peer, path, "request to", detail));
         }
-        let uri = path
-            .parse::<Uri>()
-            .ok()
-            .filter(|_| path.starts_with('/'))
-            .ok_or_else(|| ChannelError::Protocol {
-                peer: peer.to_owned(),
-                reason: format!("{path:?} is no path"),
-            })?;
+        let uri = path.parse::<Uri>().ok().filter(|_| path.starts_with('/')).ok_or_else(|| {
+            ChannelError::Protocol { peer: peer.to_owned(), reason: format!("{path:?} is no path") }
+        })?;
         let pool = self.pool(peer)?;
         let call = Call {
             pool: &pool,
@@ -194,7 +186,11 @@ impl Call<'_> {
         request
     }
 
-    async fn finish(&self, connection: Connection, response: Response<Incoming>) -> Result<Bytes, ChannelError> {
+    async fn finish(
+        &self,
+        connection: Connection,
+        response: Response<Incoming>,
+    ) -> Result<Bytes, ChannelError> {
         let status = response.status();
         let body = response.into_body();
         let limit = self.max_response_bytes;
@@ -257,20 +253,12 @@ impl Call<'_> {
     }
 
     fn protocol(&self, reason: &str) -> ChannelError {
-        ChannelError::Protocol {
-            peer: self.pool.endpoint.clone(),
-            reason: reason.to_owned(),
-        }
+        ChannelError::Protocol { peer: self.pool.endpoint.clone(), reason: reason.to_owned() }
     }
 }
 
 fn too_large(peer: &str, path: &str, what: &'static str, detail: String) -> ChannelError {
-    ChannelError::TooLarge {
-        peer: peer.to_owned(),
-        path: path.to_owned(),
-        what,
-        detail,
-    }
+    ChannelError::TooLarge { peer: peer.to_owned(), path: path.to_owned(), what, detail }
 }
 
 /// A peer's words for people, cut to a bearable length.

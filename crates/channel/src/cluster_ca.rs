@@ -4,8 +4,8 @@ use crate::identity::IdentityError;
 use crate::names;
 use hkdf::Hkdf;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PKCS_ED25519, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::Sha256;
@@ -15,9 +15,8 @@ const SALT: &[u8] = b"xenon channel v1";
 const INFO: &[u8] = b"cluster certificate authority, ed25519 seed";
 
 /// RFC 8410: version 0, algorithm id-Ed25519, and the octet string that holds the octet string of the seed.
-const ED25519_PKCS8: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
+const ED25519_PKCS8: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// What one node needs: whom it trusts and what it shows.
 pub(crate) struct Issued {
@@ -46,9 +45,7 @@ fn ca_key(secret: &[u8]) -> Result<KeyPair, IdentityError> {
     let mut pkcs8 = [0_u8; 48];
     let (head, seed) = pkcs8.split_at_mut(ED25519_PKCS8.len());
     head.copy_from_slice(&ED25519_PKCS8);
-    Hkdf::<Sha256>::new(Some(SALT), secret)
-        .expand(INFO, seed)
-        .map_err(crypto)?;
+    Hkdf::<Sha256>::new(Some(SALT), secret).expand(INFO, seed).map_err(crypto)?;
     KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8.as_slice())).map_err(crypto)
 }
 
@@ -68,7 +65,8 @@ fn leaf_params(name: &str) -> Result<CertificateParams, IdentityError> {
     params.distinguished_name = subject("xenon node");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     // One certificate both answers and calls.
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     valid_at_any_time(&mut params);
     Ok(params)
 }
@@ -86,9 +84,7 @@ fn valid_at_any_time(params: &mut CertificateParams) {
 }
 
 fn crypto(error: impl std::fmt::Display) -> IdentityError {
-    IdentityError::Crypto {
-        reason: error.to_string(),
-    }
+    IdentityError::Crypto { reason: error.to_string() }
 }
 
 #[cfg(test)]

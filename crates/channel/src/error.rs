@@ -10,7 +10,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
     /// Nobody listens there, no route leads there, or the connection broke. The request was most likely not handled.
-    #[error("{peer} cannot be reached: {reason}; check that xenon runs there and that the network lets this host in")]
+    #[error(
+        "{peer} cannot be reached: {reason}; check that xenon runs there and that the network lets this host in"
+    )]
     Unreachable {
         /// The endpoint that was called.
         peer: String,
@@ -39,7 +41,9 @@ pub enum ChannelError {
         peer: String,
     },
     /// With the operator's own CA: one side does not accept the other's certificate.
-    #[error("the TLS handshake with {peer} failed: {reason}; check the CA and certificate files on both hosts")]
+    #[error(
+        "the TLS handshake with {peer} failed: {reason}; check the CA and certificate files on both hosts"
+    )]
     Untrusted {
         /// The endpoint that was called.
         peer: String,
@@ -82,7 +86,9 @@ pub enum ChannelError {
         detail: String,
     },
     /// The two sides do not understand each other: no TLS, no HTTP, not the JSON that was expected.
-    #[error("{peer} and this host do not understand each other: {reason}; check both versions of xenon, and the port")]
+    #[error(
+        "{peer} and this host do not understand each other: {reason}; check both versions of xenon, and the port"
+    )]
     Protocol {
         /// The endpoint that was called.
         peer: String,
@@ -111,10 +117,7 @@ impl ChannelError {
         let peer = peer.to_owned();
         match tls_error(error) {
             Some(tls) => Self::from_tls(peer, naming, tls),
-            None => Self::Unreachable {
-                peer,
-                reason: describe(error),
-            },
+            None => Self::Unreachable { peer, reason: describe(error) },
         }
     }
 
@@ -128,10 +131,7 @@ impl ChannelError {
             let reason = "it closed the connection before it answered".to_owned();
             return Self::Unreachable { peer, reason };
         }
-        Self::Protocol {
-            peer,
-            reason: error.to_string(),
-        }
+        Self::Protocol { peer, reason: error.to_string() }
     }
 
     fn from_tls(peer: String, naming: Naming, error: &rustls::Error) -> Self {
@@ -139,29 +139,23 @@ impl ChannelError {
         use rustls::Error as Tls;
         let refused = |reason: String| match naming {
             Naming::Endpoint => Self::WrongSecret { peer: peer.clone() },
-            Naming::Host => Self::Untrusted {
-                peer: peer.clone(),
-                reason,
-            },
+            Naming::Host => Self::Untrusted { peer: peer.clone(), reason },
         };
         match error {
-            Tls::InvalidCertificate(Cert::NotValidForName) => Self::WrongPeer {
-                presented: "somebody else".to_owned(),
-                peer,
-            },
-            Tls::InvalidCertificate(Cert::NotValidForNameContext { presented, .. }) => Self::WrongPeer {
-                presented: names::readable(presented),
-                peer,
-            },
-            Tls::InvalidCertificate(reason) => refused(format!("its certificate is not accepted here ({reason})")),
+            Tls::InvalidCertificate(Cert::NotValidForName) => {
+                Self::WrongPeer { presented: "somebody else".to_owned(), peer }
+            }
+            Tls::InvalidCertificate(Cert::NotValidForNameContext { presented, .. }) => {
+                Self::WrongPeer { presented: names::readable(presented), peer }
+            }
+            Tls::InvalidCertificate(reason) => {
+                refused(format!("its certificate is not accepted here ({reason})"))
+            }
             Tls::NoCertificatesPresented => refused("it shows no certificate".to_owned()),
             Tls::AlertReceived(alert) if is_about_certificates(*alert) => {
                 refused(format!("it does not accept this host's certificate ({alert:?})"))
             }
-            other => Self::Protocol {
-                peer,
-                reason: format!("the TLS layer says: {other}"),
-            },
+            other => Self::Protocol { peer, reason: format!("the TLS layer says: {other}") },
         }
     }
 }

@@ -67,10 +67,7 @@ impl Outgoing {
 
     /// Any status with a sentence for people.
     pub fn text(status: u16, sentence: impl Into<String>) -> Self {
-        Self {
-            status,
-            body: sentence.into().into_bytes(),
-        }
+        Self { status, body: sentence.into().into_bytes() }
     }
 }
 
@@ -84,11 +81,7 @@ pub struct Peer {
 
 impl Peer {
     pub(crate) fn new(certificate: CertificateDer<'static>, naming: Naming, addr: SocketAddr) -> Self {
-        Self {
-            certificate: Arc::new(certificate),
-            naming,
-            addr,
-        }
+        Self { certificate: Arc::new(certificate), naming, addr }
     }
 
     /// Whether the certificate is valid for the sender `endpoint` (`host:port`, or [`CLI_NAME`]).
@@ -109,14 +102,15 @@ impl Peer {
     /// The names in the certificate, for messages to people.
     pub fn names(&self) -> String {
         // The library lists the names of a certificate only when it explains why another one does not match.
-        let nobody = Naming::Endpoint.server_name("");
-        let Some((certificate, nobody)) = ParsedCertificate::try_from(&*self.certificate).ok().zip(nobody) else {
+        let parsed = ParsedCertificate::try_from(&*self.certificate).ok();
+        let Some((certificate, nobody)) = parsed.zip(names::nobody()) else {
             return names::readable(&[]);
         };
         match verify_server_name(&certificate, &nobody) {
-            Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })) => {
-                names::readable(&presented)
-            }
+            Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                presented,
+                ..
+            })) => names::readable(&presented),
             _ => names::readable(&[]),
         }
     }
@@ -129,9 +123,6 @@ impl Peer {
 
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer")
-            .field("names", &self.names())
-            .field("addr", &self.addr)
-            .finish_non_exhaustive()
+        f.debug_struct("Peer").field("names", &self.names()).field("addr", &self.addr).finish_non_exhaustive()
     }
 }

@@ -72,10 +72,7 @@ impl Link {
             wake: Notify::new(),
         });
         let task = tokio::spawn(run(shared.clone()));
-        Self {
-            shared,
-            task: task.abort_handle(),
-        }
+        Self { shared, task: task.abort_handle() }
     }
 
     /// Queues a message; never waits.

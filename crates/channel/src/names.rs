@@ -60,12 +60,8 @@ fn labels(bytes: &[u8]) -> String {
 
 /// The endpoint that a certificate's DNS name stands for, for messages to people; `None` for any other name.
 pub(crate) fn decode(dns_name: &str) -> Option<String> {
-    let hex: Vec<u8> = dns_name
-        .strip_prefix("n-")?
-        .strip_suffix(SUFFIX)?
-        .bytes()
-        .filter(|byte| *byte != b'.')
-        .collect();
+    let hex: Vec<u8> =
+        dns_name.strip_prefix("n-")?.strip_suffix(SUFFIX)?.bytes().filter(|byte| *byte != b'.').collect();
     let bytes = hex
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
@@ -78,10 +74,8 @@ pub(crate) fn readable(presented: &[String]) -> String {
     let names: Vec<String> = presented
         .iter()
         .map(|name| {
-            let bare = name
-                .strip_prefix("DnsName(\"")
-                .and_then(|rest| rest.strip_suffix("\")"))
-                .unwrap_or(name);
+            let bare =
+                name.strip_prefix("DnsName(\"").and_then(|rest| rest.strip_suffix("\")")).unwrap_or(name);
             decode(bare).unwrap_or_else(|| bare.to_owned())
         })
         .collect();
@@ -89,6 +83,11 @@ pub(crate) fn readable(presented: &[String]) -> String {
         return "nobody".to_owned();
     }
     names.join(", ")
+}
+
+/// A name that no certificate of any cluster carries.
+pub(crate) fn nobody() -> Option<ServerName<'static>> {
+    ServerName::try_from("nobody.invalid").ok()
 }
 
 /// Host and port of `host:port` or `[v6]:port`; the brackets are taken off.
@@ -101,7 +100,8 @@ pub(crate) fn split_endpoint(endpoint: &str) -> Option<(&str, u16)> {
         None if host.contains(':') => return None,
         None => host,
     };
-    (!host.is_empty()).then_some((host, port))
+    let odd = |c: char| c.is_control() || c.is_whitespace();
+    (!host.is_empty() && !host.contains(odd)).then_some((host, port))
 }
 
 #[cfg(test)]
@@ -130,14 +130,16 @@ mod tests {
     fn endpoints_split_into_host_and_port() {
         assert_eq!(split_endpoint("db1:8801"), Some(("db1", 8801)));
         assert_eq!(split_endpoint("[fe80::1]:8801"), Some(("fe80::1", 8801)));
-        for bad in ["db1", ":8801", "db1:", "db1:70000", "::1:8801", "[::1:8801"] {
+        for bad in ["db1", ":8801", "db1:", "db1:70000", "::1:8801", "[::1:8801", "d b:1", "db\n:1"] {
             assert_eq!(split_endpoint(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn no_other_name_is_read_as_an_endpoint() {
-        for other in ["db1.example.com", "n-zz.xenon.internal", "n-6.xenon.internal.evil", "n-\u{e9}.xenon.internal"] {
+        for other in
+            ["db1.example.com", "n-zz.xenon.internal", "n-6.xenon.internal.evil", "n-\u{e9}.xenon.internal"]
+        {
             assert_eq!(decode(other), None, "{other}");
         }
     }

@@ -66,9 +66,7 @@ fn certificates(role: &'static str, path: &Path) -> Result<Vec<CertificateDer<'s
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, IdentityError> {
     let opened = open(KEY, path)?;
     // Asked of the open file, not of the path, so that what was checked is what is read.
-    let metadata = opened
-        .metadata()
-        .map_err(|error| file(KEY, path, error, "check the path"))?;
+    let metadata = opened.metadata().map_err(|error| file(KEY, path, error, "check the path"))?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & OTHERS != 0 {
         let path = path.to_owned();
@@ -97,7 +95,11 @@ fn contents(role: &'static str, path: &Path, opened: File) -> Result<Vec<u8>, Id
 }
 
 /// Asks now what every peer will ask in the handshake: a wrong certificate is found at start, not in a failover.
-fn check_accepted(roots: &RootCertStore, chain: &[CertificateDer<'static>], name: &str) -> Result<(), rustls::Error> {
+fn check_accepted(
+    roots: &RootCertStore,
+    chain: &[CertificateDer<'static>],
+    name: &str,
+) -> Result<(), rustls::Error> {
     let Some((leaf, intermediates)) = chain.split_first() else {
         return Err(rustls::Error::NoCertificatesPresented);
     };
@@ -129,7 +131,8 @@ fn not_accepted(ca: &Path, cert: &Path, name: &str, error: &rustls::Error) -> Id
     let (problem, cure) = match reason {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             format!("it was not issued by the CA in {ca}"),
-            "give the CA that issued it, and intermediate certificates after it in the certificate file".to_owned(),
+            "give the CA that issued it, and intermediate certificates after it in the certificate file"
+                .to_owned(),
         ),
         CertificateError::NotValidForName => (
             format!("it does not name the host {host} of this node"),
@@ -143,26 +146,17 @@ fn not_accepted(ca: &Path, cert: &Path, name: &str, error: &rustls::Error) -> Id
             format!("its extended key usage is too narrow: {error}"),
             "issue it with serverAuth and clientAuth: an agent both answers and calls".to_owned(),
         ),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
-            error.to_string(),
-            "renew it, or set this host's clock".to_owned(),
-        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            (error.to_string(), "renew it, or set this host's clock".to_owned())
+        }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             (error.to_string(), "set this host's clock".to_owned())
         }
-        _ => (
-            error.to_string(),
-            "give an X.509 v3 certificate with a subject alternative name".to_owned(),
-        ),
+        _ => (error.to_string(), "give an X.509 v3 certificate with a subject alternative name".to_owned()),
     };
     file(CERT, cert, problem, cure)
 }
 
 fn file(role: &'static str, path: &Path, problem: impl Display, cure: impl Display) -> IdentityError {
-    IdentityError::File {
-        role,
-        path: path.to_owned(),
-        problem: problem.to_string(),
-        cure: cure.to_string(),
-    }
+    IdentityError::File { role, path: path.to_owned(), problem: problem.to_string(), cure: cure.to_string() }
 }

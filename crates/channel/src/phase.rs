@@ -47,9 +47,7 @@ pub(crate) struct PhaseClock {
 
 impl PhaseClock {
     pub(crate) fn new() -> Self {
-        Self {
-            state: Arc::new(Mutex::new((Phase::Idle, Instant::now()))),
-        }
+        Self { state: Arc::new(Mutex::new((Phase::Idle, Instant::now()))) }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -86,7 +84,11 @@ pub(crate) struct Observed<IO> {
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Observed<IO> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
         if buf.filled().len() > before {

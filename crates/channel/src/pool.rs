@@ -43,7 +43,11 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(endpoint: &str, identity: &Identity, options: &ClientOptions) -> Result<Self, ChannelError> {
+    pub(crate) fn new(
+        endpoint: &str,
+        identity: &Identity,
+        options: &ClientOptions,
+    ) -> Result<Self, ChannelError> {
         let bad = || ChannelError::Protocol {
             peer: endpoint.to_owned(),
             reason: "this is no endpoint (host:port, or [address]:port for IPv6)".to_owned(),
@@ -101,7 +105,11 @@ impl Pool {
     }
 
     /// A new connection to the peer, whose certificate names it.
-    pub(crate) async fn connect(&self, tls: &TlsConnector, progress: &Progress) -> Result<Connection, ChannelError> {
+    pub(crate) async fn connect(
+        &self,
+        tls: &TlsConnector,
+        progress: &Progress,
+    ) -> Result<Connection, ChannelError> {
         match timeout(self.connect_timeout, self.connect_unbounded(tls, progress)).await {
             Ok(connected) => connected,
             Err(_) => Err(self.timed_out(progress.stage(), self.connect_timeout)),
@@ -116,7 +124,11 @@ impl Pool {
         }
     }
 
-    async fn connect_unbounded(&self, tls: &TlsConnector, progress: &Progress) -> Result<Connection, ChannelError> {
+    async fn connect_unbounded(
+        &self,
+        tls: &TlsConnector,
+        progress: &Progress,
+    ) -> Result<Connection, ChannelError> {
         progress.enter(Stage::Resolving);
         let addresses = self.resolver.addresses().await.map_err(|reason| self.unreachable(reason))?;
         progress.enter(Stage::Connecting);
@@ -134,10 +146,7 @@ impl Pool {
         let task = tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok(Connection {
-            sender,
-            task: task.abort_handle(),
-        })
+        Ok(Connection { sender, task: task.abort_handle() })
     }
 
     /// Tries the addresses in turn; one that swallows packets leaves time for the next.
@@ -160,10 +169,7 @@ impl Pool {
     }
 
     fn unreachable(&self, reason: String) -> ChannelError {
-        ChannelError::Unreachable {
-            peer: self.endpoint.clone(),
-            reason,
-        }
+        ChannelError::Unreachable { peer: self.endpoint.clone(), reason }
     }
 }
 
@@ -174,7 +180,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, hyper::Error> {
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, hyper::Error> {
         self.sender.ready().await?;
         self.sender.send_request(request).await
     }

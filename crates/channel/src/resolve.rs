@@ -29,11 +29,7 @@ struct Lookup {
 
 impl Resolver {
     pub(crate) fn new(host: &str, port: u16) -> Self {
-        Self {
-            host: host.to_owned(),
-            port,
-            lookup: Mutex::default(),
-        }
+        Self { host: host.to_owned(), port, lookup: Mutex::default() }
     }
 
     /// The addresses to try, in order; never empty.

@@ -40,10 +40,7 @@ where
         let (shared, peer, clock) = (shared.clone(), peer.clone(), clock.clone());
         async move { Ok::<_, Infallible>(answer(request, peer, &shared, &clock).await) }
     });
-    let io = TokioIo::new(Observed {
-        io,
-        clock: clock.clone(),
-    });
+    let io = TokioIo::new(Observed { io, clock: clock.clone() });
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()
             .header_read_timeout(None)
@@ -90,7 +87,12 @@ where
     .await;
 }
 
-async fn answer(request: Request<HttpBody>, peer: Peer, shared: &Shared, clock: &PhaseClock) -> Response<Full<Bytes>> {
+async fn answer(
+    request: Request<HttpBody>,
+    peer: Peer,
+    shared: &Shared,
+    clock: &PhaseClock,
+) -> Response<Full<Bytes>> {
     clock.enter(Phase::Body);
     let outgoing = match receive(request, peer, shared).await {
         Ok((incoming, _bodies)) => {
@@ -148,8 +150,6 @@ fn respond(outgoing: Outgoing) -> Response<Full<Bytes>> {
     let content_type = if status.is_success() { "application/json" } else { "text/plain; charset=utf-8" };
     let mut response = Response::new(Full::new(Bytes::from(outgoing.body)));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -48,9 +48,7 @@ impl Server {
     ) -> Result<Self, BindError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime)?;
         let listener = listen(addr).map_err(|error| BindError::from_io(addr, &error))?;
-        let local_addr = listener
-            .local_addr()
-            .map_err(|error| BindError::from_io(addr, &error))?;
+        let local_addr = listener.local_addr().map_err(|error| BindError::from_io(addr, &error))?;
         let (stop, stopping) = watch::channel(false);
         let (ending, ended) = watch::channel(());
         let bodies = limits.max_bodies_bytes.max(limits.max_body_bytes).min(Semaphore::MAX_PERMITS);
@@ -59,23 +57,14 @@ impl Server {
             naming: identity.naming(),
             handshakes: Arc::new(Semaphore::new(limits.max_handshakes)),
             connections: Arc::new(Semaphore::new(limits.max_connections)),
-            shared: Arc::new(Shared {
-                bodies: Semaphore::new(bodies),
-                limits,
-                handler,
-            }),
+            shared: Arc::new(Shared { bodies: Semaphore::new(bodies), limits, handler }),
             log: Log::default(),
         });
         let task = runtime.spawn(async move {
             let _ending = ending;
             accept(listener, acceptor, stopping).await;
         });
-        Ok(Self {
-            local_addr,
-            stop,
-            ended,
-            task: task.abort_handle(),
-        })
+        Ok(Self { local_addr, stop, ended, task: task.abort_handle() })
     }
 
     /// The address listened on, with the port that the system chose if none was asked for.
@@ -196,7 +185,11 @@ impl Acceptor {
         });
     }
 
-    async fn handshake(&self, stream: TcpStream, addr: SocketAddr) -> Option<(Box<TlsStream<TcpStream>>, Peer)> {
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        addr: SocketAddr,
+    ) -> Option<(Box<TlsStream<TcpStream>>, Peer)> {
         if let Err(error) = sockets::tune(&stream) {
             tracing::debug!(%addr, %error, "a connection was gone before its handshake");
             return None;
@@ -265,7 +258,9 @@ async fn let_alert_through(mut stream: TcpStream) {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
     /// Another process listens there.
-    #[error("{addr} is in use by another process; see which with `ss -ltnp`, stop it, or change server.endpoint")]
+    #[error(
+        "{addr} is in use by another process; see which with `ss -ltnp`, stop it, or change server.endpoint"
+    )]
     AddressInUse {
         /// The address asked for.
         addr: SocketAddr,
@@ -277,7 +272,9 @@ pub enum BindError {
         addr: SocketAddr,
     },
     /// The port is reserved for privileged users.
-    #[error("this user may not listen on {addr}; use a port from 1024 on, or give the service CAP_NET_BIND_SERVICE")]
+    #[error(
+        "this user may not listen on {addr}; use a port from 1024 on, or give the service CAP_NET_BIND_SERVICE"
+    )]
     NotAllowed {
         /// The address asked for.
         addr: SocketAddr,
@@ -301,10 +298,7 @@ impl BindError {
             io::ErrorKind::AddrInUse => Self::AddressInUse { addr },
             io::ErrorKind::AddrNotAvailable => Self::AddressNotHere { addr },
             io::ErrorKind::PermissionDenied => Self::NotAllowed { addr },
-            _ => Self::Other {
-                addr,
-                reason: error.to_string(),
-            },
+            _ => Self::Other { addr, reason: error.to_string() },
         }
     }
 }
