@@ -1,5 +1,44 @@
 //! What to do to a mysqld: observed state and wanted role become steps, each with its reason.
 //!
-//! Pure: no clock, no IO, no randomness. The agent observes, asks, and carries out.
+//! Pure: no clock, no IO, no randomness. Level-triggered: [`plan`] looks at what *is*, not at what was done
+//! before, so it may be asked again at any point, and an agent that crashed half-way goes on from what it
+//! sees. Rule numbers in comments (L2, D1 …) are those of the protocol document.
 
+mod depose;
+mod fitness;
+mod follow;
+mod freeze;
+pub mod health;
 pub mod observation;
+mod promote;
+mod role;
+mod step;
+
+pub use fitness::unfit;
+pub use freeze::freezable;
+pub use promote::{NO_TIMEOUT_MS, is_promoted};
+pub use role::{Address, Process, Role, Seen, Variables};
+pub use step::{Plan, Planned, Step, brief};
+
+/// The next steps towards `role`, given what was seen.
+pub fn plan(role: &Role, seen: &Seen) -> Plan {
+    let mut plan = Plan::default();
+    if *role == Role::Stopped {
+        return plan;
+    }
+    if seen.process == Process::StartDue {
+        plan.push(Step::StartMysqld, "mysqld does not run, and the monitor is on");
+        return plan;
+    }
+    match role {
+        Role::Unmanaged | Role::Hold | Role::Stopped => {}
+        Role::Primary { term, markers, acknowledgements, closed } => {
+            promote::plan(*term, markers, *acknowledgements, *closed, seen, &mut plan);
+        }
+        Role::Fenced { reason } => depose::plan(reason, true, seen, &mut plan),
+        Role::Replica { source, acknowledge } => follow::plan(source, *acknowledge, seen, &mut plan),
+        Role::Invalid { errant } => follow::plan_invalid(errant, seen, &mut plan),
+        Role::Removed => follow::plan_removed(seen, &mut plan),
+    }
+    plan
+}

@@ -1,0 +1,105 @@
+//! What a mysqld is to be, and what is known about it.
+
+use crate::observation::{ServerState, SourceAddress};
+use xenon_gtid::{GtidSet, Uuid};
+
+/// The role wanted of the local mysqld.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// No member of any cluster: leave it alone.
+    Unmanaged,
+    /// Change nothing now.
+    Hold,
+    /// L2: the primary of a term.
+    Primary {
+        /// The term; its marker is written before the server opens.
+        term: u64,
+        /// UUID of the markers.
+        markers: Uuid,
+        /// W: replicas a commit waits for (L4).
+        acknowledgements: u32,
+        /// T1: writes closed for a handover.
+        closed: bool,
+    },
+    /// D: read-only until a leader is known.
+    Fenced {
+        /// Why.
+        reason: String,
+    },
+    /// F: a replica.
+    Replica {
+        /// Of whom.
+        source: SourceAddress,
+        /// With the semi-sync replica side on (L4: voters only).
+        acknowledge: bool,
+    },
+    /// F2: errant; read-only, not following.
+    Invalid {
+        /// What the leader lacks.
+        errant: GtidSet,
+    },
+    /// Let go by the cluster: read-only, following nobody, acknowledging nothing.
+    Removed,
+    /// The agent takes no part (raft disable): leave it alone.
+    Stopped,
+}
+
+/// All that is known about the local mysqld when a plan is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The process.
+    pub process: Process,
+    /// The last look, if the server answered it.
+    pub server: Option<ServerState>,
+    /// The verdict of the probes.
+    pub health: crate::health::Verdict,
+    /// Where the service address is, as far as this node's hooks know.
+    pub address: Address,
+    /// The account that replication runs as, exactly.
+    pub replication_user: String,
+    /// Replication connects with TLS.
+    pub replication_ssl: bool,
+    /// The replication account was found right (or made so) since the server started.
+    pub account_checked: bool,
+    /// The per-role variables set since the server started.
+    pub variables: Option<Variables>,
+    /// Application sessions were killed since the server became read-only.
+    pub sessions_killed: bool,
+    /// The last attempt to close writes ran into its bound (D1): D3 is due.
+    pub drain_timed_out: bool,
+    /// A stopped receiver or applier that reported an error may be tried again now.
+    pub retry_due: bool,
+}
+
+/// The mysqld process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    /// It runs.
+    Running,
+    /// It does not, and it is time to start it.
+    StartDue,
+    /// It does not, and is not to be started now (monitor off, back-off).
+    Down,
+}
+
+/// Where the service address is, as far as known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    /// Here: the start hook ran last.
+    Here,
+    /// Not here: the stop hook ran last.
+    Away,
+    /// The agent has just started, or a hook failed.
+    Unknown,
+    /// A hook runs now.
+    Moving,
+}
+
+/// Which role's variables are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Variables {
+    /// `master-sysvars`.
+    Primary,
+    /// `slave-sysvars`.
+    Replica,
+}
