@@ -1,1 +1,33 @@
 //! The door to one MySQL server: dialects, probes with deadlines, the mysqld process.
+//!
+//! | to | go through |
+//! |---|---|
+//! | look at the server | [`Door::observe`] |
+//! | see whether it still serves | [`Door::probe`] |
+//! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
+//! | start, find, watch or end the process | [`Mysqld`] |
+//!
+//! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
+
+mod abandoned;
+mod control;
+mod dialect;
+mod door;
+mod error;
+mod link;
+mod literal;
+mod look;
+mod options;
+mod process;
+
+pub use control::{
+    AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,
+};
+pub use dialect::{Dialect, Family, ServerVersion, Words};
+pub use door::Door;
+pub use error::SqlError;
+pub use options::{DoorOptions, Secret};
+pub use process::{
+    ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
+    find_mysqld,
+};

@@ -1,0 +1,159 @@
+//! One look: the statements, and their answer as a [`ServerState`].
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use mysql_async::Row;
+use tokio::time::Instant;
+use xenon_plan::observation::{
+    ReceiverState, Replication, SemiSyncReplica, SemiSyncSource, ServerState, SourceAddress,
+};
+
+use crate::dialect::semi_sync_in_new_words;
+use crate::link::{Link, Rows, named, text};
+use crate::{Dialect, SqlError};
+
+const WHAT: &str = "looking at mysqld";
+
+/// Looks over `link`, in one round trip.
+pub(crate) async fn look(link: &mut Link, until: Instant) -> Result<ServerState, SqlError> {
+    let sql = statements(&link.dialect());
+    decode(link.ask(WHAT, sql, until).await?)
+}
+
+/// All statements of a look. The order matters: the retrieved set comes before the executed one, so that a transaction that
+/// is applied in between is in both rather than in neither; the purged set before the executed one, so that it is part of it.
+pub(crate) fn statements(dialect: &Dialect) -> String {
+    let words = dialect.words;
+    format!(
+        "SHOW {} STATUS FOR CHANNEL ''; \
+         SELECT @@global.gtid_purged, @@global.gtid_executed, @@server_uuid, @@version, @@server_id, @@global.read_only, \
+         @@global.super_read_only, @@pid_file, @@datadir, @@global.gtid_mode, @@global.log_bin, @@global.{}; \
+         SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'; \
+         SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'; \
+         {}",
+        words.replica, words.log_replica_updates, words.binlog_status
+    )
+}
+
+/// Reads the answers to [`statements`].
+pub(crate) fn decode(sets: Vec<Rows>) -> Result<ServerState, SqlError> {
+    let mut sets = sets.into_iter();
+    let mut next = || sets.next().unwrap_or_default();
+    let (replication, server, variables, status, binlog) = (next(), next(), next(), next(), next());
+    let Some(server) = server.first() else {
+        return Err(SqlError::decode(WHAT, "no row of server variables"));
+    };
+    let column = |index: usize| text(server, index).unwrap_or_default();
+    let variables = pairs(&variables);
+    let status = pairs(&status);
+    let (binlog_file, binlog_position) = match binlog.first() {
+        Some(row) => (named(row, &["File"]).unwrap_or_default(), number(row, &["Position"])?),
+        None => (String::new(), 0),
+    };
+    Ok(ServerState {
+        purged: parse("gtid_purged", &column(0))?,
+        executed: parse("gtid_executed", &column(1))?,
+        server_uuid: parse("server_uuid", &column(2))?,
+        version: column(3),
+        server_id: parse("server_id", &column(4))?,
+        read_only: is_on(&column(5)),
+        super_read_only: is_on(&column(6)),
+        replication: replication.first().map(replication_of).transpose()?.flatten(),
+        semi_sync_source: semi_sync_source(&variables, &status)?,
+        semi_sync_replica: semi_sync_replica(&variables, &status),
+        pid_file: column(7),
+        data_dir: column(8),
+        gtid_mode_on: column(9).eq_ignore_ascii_case("ON"),
+        log_bin: is_on(&column(10)),
+        log_replica_updates: is_on(&column(11)),
+        binlog_file,
+        binlog_position,
+    })
+}
+
+/// A row of `SHOW REPLICA STATUS`; `None` when no source is configured.
+fn replication_of(row: &Row) -> Result<Option<Replication>, SqlError> {
+    let get = |names: &[&str]| named(row, names).unwrap_or_default();
+    let host = get(&["Source_Host", "Master_Host"]);
+    if host.is_empty() {
+        return Ok(None);
+    }
+    let receiver = match get(&["Replica_IO_Running", "Slave_IO_Running"]).as_str() {
+        "Yes" => ReceiverState::Running,
+        "No" => ReceiverState::Stopped,
+        "Connecting" => ReceiverState::Connecting,
+        other => return Err(SqlError::decode(WHAT, format!("unknown receiver state '{other}'"))),
+    };
+    Ok(Some(Replication {
+        source: SourceAddress { host, port: number(row, &["Source_Port", "Master_Port"])? },
+        user: get(&["Source_User", "Master_User"]),
+        auto_position: is_on(&get(&["Auto_Position"])),
+        // "Ignored" is a server without TLS: then there is none.
+        ssl: get(&["Source_SSL_Allowed", "Master_SSL_Allowed"]) == "Yes",
+        connect_retry_s: number(row, &["Connect_Retry"])?,
+        receiver,
+        applier_running: get(&["Replica_SQL_Running", "Slave_SQL_Running"]) == "Yes",
+        retrieved: parse("the retrieved GTID set", &get(&["Retrieved_Gtid_Set"]))?,
+        receiver_error: get(&["Last_IO_Error"]),
+        applier_error: get(&["Last_SQL_Error"]),
+        seconds_behind: named(row, &["Seconds_Behind_Source", "Seconds_Behind_Master"])
+            .map(|text| parse("the delay", &text))
+            .transpose()?,
+        source_log_file: get(&["Source_Log_File", "Master_Log_File"]),
+        read_source_log_pos: number(row, &["Read_Source_Log_Pos", "Read_Master_Log_Pos"])?,
+    }))
+}
+
+/// Names of semi-sync variables and states in the new words, whichever plugin is loaded, with their values.
+fn pairs(rows: &Rows) -> HashMap<String, String> {
+    rows.iter()
+        .filter_map(|row| Some((semi_sync_in_new_words(&text(row, 0)?.to_ascii_lowercase()), text(row, 1)?)))
+        .collect()
+}
+
+fn semi_sync_source(
+    variables: &HashMap<String, String>,
+    status: &HashMap<String, String>,
+) -> Result<Option<SemiSyncSource>, SqlError> {
+    let Some(enabled) = variables.get("rpl_semi_sync_source_enabled") else { return Ok(None) };
+    let variable = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
+    let state = |name: &str| status.get(name).map(String::as_str).unwrap_or_default();
+    Ok(Some(SemiSyncSource {
+        enabled: is_on(enabled),
+        wait_for_replicas: parse(
+            "the semi-sync count",
+            variable("rpl_semi_sync_source_wait_for_replica_count"),
+        )?,
+        timeout_ms: parse("the semi-sync timeout", variable("rpl_semi_sync_source_timeout"))?,
+        after_sync: variable("rpl_semi_sync_source_wait_point").eq_ignore_ascii_case("AFTER_SYNC"),
+        wait_no_replica: is_on(variable("rpl_semi_sync_source_wait_no_replica")),
+        clients: parse("the semi-sync clients", state("rpl_semi_sync_source_clients"))?,
+        waiting_sessions: parse("the sessions that wait", state("rpl_semi_sync_source_wait_sessions"))?,
+        operational: is_on(state("rpl_semi_sync_source_status")),
+    }))
+}
+
+fn semi_sync_replica(
+    variables: &HashMap<String, String>,
+    status: &HashMap<String, String>,
+) -> Option<SemiSyncReplica> {
+    let enabled = variables.get("rpl_semi_sync_replica_enabled")?;
+    let operational = status.get("rpl_semi_sync_replica_status").is_some_and(|value| is_on(value));
+    Some(SemiSyncReplica { enabled: is_on(enabled), operational })
+}
+
+fn is_on(value: &str) -> bool {
+    value == "1" || value.eq_ignore_ascii_case("ON")
+}
+
+fn number<T: FromStr>(row: &Row, names: &[&str]) -> Result<T, SqlError> {
+    parse(names.first().copied().unwrap_or_default(), &named(row, names).unwrap_or_default())
+}
+
+fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, SqlError> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(100).collect();
+        SqlError::decode(WHAT, format!("{name} is '{shown}'"))
+    })
+}
