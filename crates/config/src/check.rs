@@ -42,8 +42,16 @@ impl Check<'_> {
         self.given.get(key)?.value
     }
 
+    /// The value of a key is one, or absent; otherwise that was told already, and its default stands in for it.
+    fn fits(&self, key: &str) -> bool {
+        self.given.get(key).is_none_or(|given| given.fits)
+    }
+
     /// About the value of a key.
     fn tell(&mut self, severity: Severity, key: &str, what: impl Into<String>, cure: impl Into<String>) {
+        if !self.fits(key) {
+            return;
+        }
         let place = self.value_of(key);
         self.findings.push(Finding::new(severity, place, key, what, cure));
     }
@@ -58,19 +66,21 @@ impl Check<'_> {
 
     fn server(&mut self, config: &Config) {
         let server = &config.server;
-        // A value that did not fit was told already, and counts as given.
         if !self.gives("server.endpoint") {
             let what =
                 format!("not given, so this node is {}, which no other host can reach", server.endpoint);
             self.warn("server.endpoint", what, "write this host's address, like \"192.168.0.11:8801\"");
         }
-        if server.peer_address.collides(&server.endpoint) {
+        if self.fits("server.endpoint") && server.peer_address.collides(&server.endpoint) {
             let port = server.endpoint.port();
             let what = format!("port {port} is the port of server.endpoint too");
             let severity = if server.enable_apis { Severity::Error } else { Severity::Warning };
             self.tell(severity, "server.peer-address", what, "give the HTTP API a port of its own");
         }
-        if server.endpoint.port() == config.mysql.port && self.gives("server.endpoint") {
+        if server.endpoint.port() == config.mysql.port
+            && self.gives("server.endpoint")
+            && self.fits("mysql.port")
+        {
             let what = format!("port {} is the port of mysqld (mysql.port) too", server.endpoint.port());
             self.warn("server.endpoint", what, "give the agent a port of its own");
         }
@@ -85,7 +95,8 @@ impl Check<'_> {
             ("server.tls-cert", server.tls_cert.is_some()),
             ("server.tls-key", server.tls_key.is_some()),
         ];
-        let absent: Vec<&str> = files.iter().filter(|(_, given)| !given).map(|(key, _)| *key).collect();
+        let absent: Vec<&str> =
+            files.iter().filter(|(key, given)| !given && self.fits(key)).map(|(key, _)| *key).collect();
         let Some((present, _)) = files.iter().find(|(_, given)| *given) else { return };
         if !absent.is_empty() {
             let what = format!("given without {}", absent.join(" and "));
@@ -115,6 +126,9 @@ impl Check<'_> {
             (true, false) => raft.election_timeout_ms = raft.heartbeat_timeout_ms.saturating_mul(3).max(1000),
             (false, true) => raft.heartbeat_timeout_ms = (raft.election_timeout_ms / 5).clamp(1, 200),
             _ => {}
+        }
+        if !self.fits(HEARTBEAT) || !self.fits(ELECTION) {
+            return;
         }
         let (heartbeat, election) = (raft.heartbeat_timeout_ms, raft.election_timeout_ms);
         let blamed = if self.gives(HEARTBEAT) { HEARTBEAT } else { ELECTION };

@@ -59,13 +59,15 @@ pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Config).to_value();
     let defaults = Config::default().show();
     if let Some(root) = schema.as_object_mut() {
-        root.remove("required");
         root.insert("title".to_owned(), json!("xenon.json"));
+        root.insert(
+            "description".to_owned(),
+            json!("The configuration of one Xenon node. No key is required."),
+        );
+        finish(root);
     }
     if let Some(sections) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
-        for section in sections.values_mut().filter_map(Value::as_object_mut) {
-            section.remove("required");
-        }
+        sections.values_mut().filter_map(Value::as_object_mut).for_each(finish);
     }
     for (path, value) in defaults {
         if let Some(property) = property(&mut schema, &path)
@@ -82,6 +84,19 @@ pub fn schema() -> Value {
         }
     }
     schema
+}
+
+/// What holds for the file as a whole and for each section alike.
+fn finish(object: &mut serde_json::Map<String, Value>) {
+    object.remove("required");
+    // Keys that are comments, see the reader.
+    object.insert("patternProperties".to_owned(), json!({"^([_#$]|//)": true}));
+    let properties = object.get_mut("properties").and_then(Value::as_object_mut);
+    for property in properties.into_iter().flat_map(|properties| properties.values_mut()) {
+        if let Some(Value::String(text)) = property.get_mut("description") {
+            *text = text.replace('\n', " ");
+        }
+    }
 }
 
 fn keys_of<'a>(schema: &'a mut Value, section: &str) -> Option<&'a mut serde_json::Map<String, Value>> {

@@ -23,6 +23,13 @@ pub struct Place {
     pub column: usize,
 }
 
+/// The first place of a text.
+impl Default for Place {
+    fn default() -> Self {
+        Place { line: 1, column: 1 }
+    }
+}
+
 /// One problem of a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -3,7 +3,7 @@
 use crate::check;
 use crate::config::Config;
 use crate::finding::{Finding, Findings, Place, Severity};
-use crate::node::Node;
+use crate::node::{Node, Value};
 use crate::places::places;
 use crate::read::{GivenKeys, read};
 use crate::syntax;
@@ -71,11 +71,14 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Findings> {
     }
     let root = match Node::parse(text, &places) {
         Ok(root) => root,
-        Err(error) => return fail(findings, syntax::finding(&error, places.end)),
+        Err(error) => return fail(findings, syntax::finding(&error, &places)),
     };
 
     let (mut config, given) = read(&root, &mut findings);
-    check::check(&mut config, &given, &mut findings);
+    // Of a text that is no object at all, this is all there is to say.
+    if matches!(root.value, Value::Object(_)) {
+        check::check(&mut config, &given, &mut findings);
+    }
     findings.sort();
     if findings.has_errors() {
         return Err(findings);

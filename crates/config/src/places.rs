@@ -16,21 +16,17 @@ pub(crate) struct Places {
     /// Never less than what the parser would meet: as far as a text is valid both see the same brackets.
     pub(crate) depth: usize,
     pub(crate) deepest: Option<Place>,
+    /// The innermost bracket that the text never closes.
+    pub(crate) open: Option<Place>,
     /// Just behind the last character.
     pub(crate) end: Place,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Place { line: 1, column: 1 }
-    }
 }
 
 /// Walks the text once; never fails, whatever the text.
 pub(crate) fn places(text: &str) -> Places {
     let mut walk = Walk { rest: text.chars().peekable(), at: Place::default() };
     let mut found = Places::default();
-    let mut depth = 0_usize;
+    let mut open = Vec::new();
     let mut pending: Option<Place> = None;
 
     while let Some(c) = walk.peek() {
@@ -49,16 +45,16 @@ pub(crate) fn places(text: &str) -> Places {
                 walk.next();
                 found.values.extend(pending.take());
                 found.values.push(here);
-                depth += 1;
-                if depth > found.depth {
-                    found.depth = depth;
+                open.push(here);
+                if open.len() > found.depth {
+                    found.depth = open.len();
                     found.deepest = Some(here);
                 }
             }
             '}' | ']' => {
                 walk.next();
                 found.values.extend(pending.take());
-                depth = depth.saturating_sub(1);
+                open.pop();
             }
             '"' | '\'' => {
                 found.values.extend(pending.replace(here));
@@ -74,6 +70,7 @@ pub(crate) fn places(text: &str) -> Places {
         }
     }
     found.values.extend(pending);
+    found.open = open.pop();
     found.end = walk.at;
     found
 }

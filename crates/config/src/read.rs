@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Given {
     pub(crate) key: Option<Place>,
     pub(crate) value: Option<Place>,
+    /// Its value fits the key; otherwise that is told, and the default stands in for it.
+    pub(crate) fits: bool,
 }
 
 /// Every `section` and `section.key` that the file gives, with a value other than `null`.
@@ -81,7 +83,8 @@ impl Reader<'_> {
             self.error(member.place, name, format!("given twice{line}"), "keep one of them");
             return false;
         }
-        self.given.insert(name.to_owned(), Given { key: member.place, value: member.node.place });
+        let given = Given { key: member.place, value: member.node.place, fits: true };
+        self.given.insert(name.to_owned(), given);
         true
     }
 
@@ -159,17 +162,19 @@ impl Reader<'_> {
         if member.node.value == Value::Null || !self.first(&name, member) {
             return;
         }
-        if let Err(problems) = section.set(key, &member.node) {
-            for problem in problems {
-                self.error(member.node.place, &name, problem.what, problem.cure);
-            }
+        let Err(problems) = section.set(key, &member.node) else { return };
+        for problem in problems {
+            self.error(member.node.place, &name, problem.what, problem.cure);
+        }
+        if let Some(given) = self.given.get_mut(&name) {
+            given.fits = false;
         }
     }
 
     fn unknown_section(&mut self, member: &Member, names: &[&'static str]) {
         let cure = match (nearest(&member.key, names.iter().copied()), home_of(&member.key, "")) {
             (Some(name), _) => format!("did you mean \"{name}\"?"),
-            (None, Some(home)) => format!("it belongs into the section \"{home}\""),
+            (None, Some(home)) => format!("it belongs into the section {home}"),
             (None, None) => format!("the sections are {}", names.join(", ")),
         };
         let what =
@@ -181,12 +186,12 @@ impl Reader<'_> {
         let elsewhere = sections().into_iter().filter(|(name, _)| *name != section);
         let all = elsewhere.flat_map(|(_, keys)| keys.iter().copied());
         let cure = if let Some(home) = home_of(&member.key, section) {
-            format!("it belongs into the section \"{home}\"")
+            format!("it belongs into the section {home}")
         } else if let Some(near) = nearest(&member.key, keys.iter().copied()) {
             format!("did you mean \"{near}\"?")
         } else if let Some(near) = nearest(&member.key, all) {
             let home = home_of(near, section).unwrap_or_default();
-            format!("did you mean \"{near}\" of the section \"{home}\"?")
+            format!("did you mean \"{near}\" of the section {home}?")
         } else {
             format!("the keys of \"{section}\" are {}", keys.join(", "))
         };
@@ -207,13 +212,15 @@ fn shortened(key: &str) -> String {
     if plain { key.to_owned() } else { quoted(key) }
 }
 
-/// Files without `//` comments say things in keys of their own: `"_comment"`, `"//"`, `"#"`.
+/// Files without `//` comments say things in keys of their own: `"_comment"`, `"//"`, `"#"`. An editor may want `"$schema"`.
 fn is_comment(key: &str) -> bool {
-    key.starts_with(['_', '#']) || key.starts_with("//")
+    key.starts_with(['_', '#', '$']) || key.starts_with("//")
 }
 
-/// The first section, other than this one, that knows the key.
-fn home_of(key: &str, section: &str) -> Option<&'static str> {
+/// The sections, other than this one, that know the key: `"mysql" or "replication"`.
+fn home_of(key: &str, section: &str) -> Option<String> {
     let knows = |(name, keys): &KeyList| *name != section && keys.contains(&key);
-    sections().into_iter().find(knows).map(|(name, _)| name)
+    let homes: Vec<String> =
+        sections().into_iter().filter(knows).map(|(name, _)| format!("\"{name}\"")).collect();
+    if homes.is_empty() { None } else { Some(homes.join(" or ")) }
 }

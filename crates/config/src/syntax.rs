@@ -1,16 +1,27 @@
 //! What is wrong with a text that is no JSON5, in words.
 
 use crate::finding::{Finding, Place, Severity};
+use crate::places::Places;
 use json5::ErrorCode;
 
 /// The finding for a mistake of syntax; the parser stops at the first, so there is one.
-pub(crate) fn finding(error: &json5::Error, end: Place) -> Finding {
-    let place = error.position().map_or(end, |at| Place { line: at.line + 1, column: at.column + 1 });
-    let (what, cure) = match error.code() {
-        Some(code) => words(code),
-        None => return Finding::new(Severity::Error, Some(place), "", error.to_string(), "correct it"),
+pub(crate) fn finding(error: &json5::Error, places: &Places) -> Finding {
+    let at = |place, what: String, cure| Finding::new(Severity::Error, Some(place), "", what, cure);
+    let place = error.position().map_or(places.end, |at| Place { line: at.line + 1, column: at.column + 1 });
+    let Some(code) = error.code() else {
+        return at(place, error.to_string(), "correct it");
     };
-    Finding::new(Severity::Error, Some(place), "", what, cure)
+    let (what, cure) = words(code);
+    if !what.starts_with("the file ends") {
+        return at(place, what.to_owned(), cure);
+    }
+    // The parser gives some of these the place of an enclosing bracket, and others none.
+    match places.open {
+        Some(open) => {
+            at(places.end, format!("{what} (the innermost bracket is open since line {})", open.line), cure)
+        }
+        None => at(places.end, what.to_owned(), cure),
+    }
 }
 
 fn words(code: ErrorCode) -> (&'static str, &'static str) {

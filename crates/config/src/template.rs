@@ -67,7 +67,7 @@ pub struct InitOptions {
     pub repl_user: String,
     /// Its password.
     pub repl_password: Secret,
-    /// Random text that all nodes share: the caller makes it once for a cluster.
+    /// Random text that all nodes share: the caller makes it once for a cluster. Empty leaves the key out.
     pub secret: Secret,
     /// Folder of the agent's durable record.
     pub meta_datadir: PathBuf,
@@ -109,6 +109,14 @@ pub fn template(options: &InitOptions) -> String {
     let socket = options.socket.as_ref().map_or(String::new(), |path| {
         format!("\n    // The agent connects here, and to host and port when this line is gone.\n    \"socket\": {},", json_path(path))
     });
+    let secret = if options.secret.is_empty() {
+        String::new()
+    } else {
+        let secret = json(options.secret.expose());
+        format!(
+            ",\n    // The same random text on every node of the cluster, and nowhere else.\n    \"secret\": {secret}"
+        )
+    };
     let datadir = options.datadir.as_ref().map_or(String::new(), |path| {
         format!(
             "\n    // The data folder of mysqld. A rebuild fills it anew.\n    \"backupdir\": {}\n  ",
@@ -121,9 +129,7 @@ pub fn template(options: &InitOptions) -> String {
 {{
   "server": {{
     // This node's address and its name in the cluster: differs on every node.
-    "endpoint": {endpoint},
-    // The same random text on every node of the cluster, and nowhere else.
-    "secret": {secret}
+    "endpoint": {endpoint}{secret}
   }},
 
   "raft": {{
@@ -132,7 +138,7 @@ pub fn template(options: &InitOptions) -> String {
     // A leader shows itself so often; without a sign for election-timeout another node stands.
     "heartbeat-timeout": 200,
     "election-timeout": 1000,
-    // Run with bash when this node becomes and when it stops being the primary; nop does nothing.
+    // Run with bash when this node becomes and when it stops being the primary, as the agent's user; nop does nothing.
     "leader-start-command": {start},
     "leader-stop-command": {stop}
   }},
@@ -160,7 +166,6 @@ pub fn template(options: &InitOptions) -> String {
 }}
 "#,
         endpoint = json(&endpoint),
-        secret = json(options.secret.expose()),
         meta_datadir = json_path(&options.meta_datadir),
         start = json(&start),
         stop = json(&stop),
