@@ -12,10 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 /// A peer's words are cut to this length in errors.
 const LONGEST_REFUSAL_BYTES: usize = 4 << 10;
@@ -29,23 +28,29 @@ pub struct Client {
 }
 
 struct Inner {
-    identity: Identity,
-    tls: TlsConnector,
     options: ClientOptions,
-    pools: Mutex<HashMap<String, Arc<Pool>>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    identity: Identity,
+    pools: HashMap<String, Arc<Pool>>,
 }
 
 impl Client {
     /// A client that shows `identity`; it connects when it is first used.
     pub fn new(identity: Identity, options: ClientOptions) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                tls: TlsConnector::from(identity.client_config()),
-                identity,
-                options,
-                pools: Mutex::default(),
-            }),
-        }
+        let state = Mutex::new(State { identity, pools: HashMap::new() });
+        Self { inner: Arc::new(Inner { options, state }) }
+    }
+
+    /// Shows `identity` from now on, for all clones: a certificate of the operator's own CA was renewed. Calls in
+    /// progress end as they began.
+    pub fn renew(&self, identity: Identity) {
+        let mut state = self.state();
+        state.identity = identity;
+        // Kept connections have shown the old certificate.
+        state.pools.clear();
     }
 
     /// What this client was made with.
@@ -112,7 +117,7 @@ impl Client {
             progress: Progress::new(),
         };
         // On the heap: the states of connecting and TLS are large, and the caller's future holds them all.
-        match timeout(deadline, Box::pin(call.run(&self.inner.tls))).await {
+        match timeout(deadline, Box::pin(call.run())).await {
             Ok(answer) => answer,
             Err(_) => Err(call.timed_out(deadline)),
         }
@@ -120,28 +125,32 @@ impl Client {
 
     /// Whether a connection to `peer` is open, or a call in progress may have one.
     pub(crate) fn may_be_connected(&self, peer: &str) -> bool {
-        let pools = self.inner.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.get(peer).is_some_and(|pool| pool.is_busy() || pool.has_idle())
+        let state = self.state();
+        state.pools.get(peer).is_some_and(|pool| pool.is_busy() || pool.has_idle())
     }
 
     fn pool(&self, peer: &str) -> Result<Arc<Pool>, ChannelError> {
-        let mut pools = self.inner.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.get(peer) {
+        let mut state = self.state();
+        if let Some(pool) = state.pools.get(peer) {
             return Ok(pool.clone());
         }
-        if pools.len() >= REMEMBERED_PEERS {
-            pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.has_idle());
+        if state.pools.len() >= REMEMBERED_PEERS {
+            state.pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.has_idle());
         }
-        let pool = Arc::new(Pool::new(peer, &self.inner.identity, &self.inner.options)?);
-        pools.insert(peer.to_owned(), pool.clone());
+        let pool = Arc::new(Pool::new(peer, &state.identity, &self.inner.options)?);
+        state.pools.insert(peer.to_owned(), pool.clone());
         Ok(pool)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("identity", &self.inner.identity)
+            .field("identity", &self.state().identity)
             .field("options", &self.inner.options)
             .finish_non_exhaustive()
     }
@@ -158,7 +167,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    async fn run(&self, tls: &TlsConnector) -> Result<Bytes, ChannelError> {
+    async fn run(&self) -> Result<Bytes, ChannelError> {
         let _slot = self.pool.slots.acquire().await.map_err(|_| self.protocol("the client is closed"))?;
         if let Some(mut kept) = self.pool.take_idle() {
             self.progress.enter(Stage::Answer);
@@ -168,7 +177,9 @@ impl Call<'_> {
                 Err(error) => return Err(self.broken(&error)),
             }
         }
-        let mut fresh = self.pool.connect(tls, &self.progress).await?;
+        let limit = self.pool.connect_timeout;
+        let connected = timeout(limit, self.pool.connect(&self.progress)).await;
+        let mut fresh = connected.map_err(|_| self.timed_out(limit))??;
         self.progress.enter(Stage::Answer);
         match fresh.send(self.request()).await {
             Ok(response) => self.finish(fresh, response).await,
@@ -223,10 +234,13 @@ impl Call<'_> {
         })
     }
 
-    fn timed_out(&self, deadline: Duration) -> ChannelError {
+    fn timed_out(&self, after: Duration) -> ChannelError {
         let stage = self.progress.stage();
         match stage {
-            Stage::Resolving | Stage::Connecting => self.pool.timed_out(stage, deadline),
+            Stage::Resolving | Stage::Connecting => ChannelError::Unreachable {
+                peer: self.pool.endpoint.clone(),
+                reason: format!("timed out after {} ms while {}", after.as_millis(), stage.text()),
+            },
             Stage::Queued | Stage::Handshake | Stage::Answer => {
                 if stage == Stage::Answer {
                     // A host that vanished without a word takes all its connections with it; the next call must
@@ -236,7 +250,7 @@ impl Call<'_> {
                 ChannelError::Timeout {
                     peer: self.pool.endpoint.clone(),
                     path: self.path.to_owned(),
-                    after: deadline,
+                    after,
                     stage: stage.text(),
                 }
             }

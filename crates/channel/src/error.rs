@@ -9,7 +9,8 @@ use std::time::Duration;
 /// Why a call has no answer. No variant ever holds a secret or a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
-    /// Nobody listens there, no route leads there, or the connection broke. The request was most likely not handled.
+    /// Nobody listens there, no route leads there, or the connection broke. The request was
+    /// not handled, unless the connection broke while its answer was awaited.
     #[error(
         "{peer} cannot be reached: {reason}; check that xenon runs there and that the network lets this host in"
     )]

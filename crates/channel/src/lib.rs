@@ -8,6 +8,7 @@
 //! The crate knows nothing of elections or MySQL. Nothing in it depends on the hosts' clocks being right (the expiry
 //! of an operator's own certificates aside), nothing waits without a deadline, and no queue or buffer is unbounded.
 
+mod accept;
 mod client;
 mod cluster_ca;
 mod error;
@@ -33,4 +34,4 @@ pub use identity::{Identity, IdentityError};
 pub use limits::{ClientOptions, Limits};
 pub use link::{Link, LinkState};
 pub use names::CLI_NAME;
-pub use server::{BindError, Server};
+pub use server::{BindError, Server, ServerState};

@@ -1,6 +1,15 @@
 //! Bounds on what the channel accepts, keeps and waits for.
 
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// The clock cannot count further than this, and no process lives as long.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The end of a wait that begins at `start`; a wait that the clock cannot express is a very long one.
+pub(crate) fn end_of(start: Instant, wait: Duration) -> Instant {
+    start.checked_add(wait.min(FOREVER)).unwrap_or(start)
+}
 
 /// What a server accepts from its clients. Every queue, buffer and wait of the server is bounded by one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +22,7 @@ pub struct Limits {
     pub max_head_bytes: usize,
     /// Connections with a verified certificate at once; one more is closed after its handshake.
     pub max_connections: usize,
-    /// Connections that have not shown a certificate yet; one more is closed at once.
+    /// Connections that have not shown a certificate yet; for one more, the oldest of them is closed.
     pub max_handshakes: usize,
     /// From accepting a connection to the end of its TLS handshake.
     pub handshake_timeout: Duration,

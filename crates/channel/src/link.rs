@@ -1,6 +1,7 @@
 //! Messages to one peer, one after the other, without waiting for what becomes of them.
 
 use crate::client::Client;
+use crate::limits::end_of;
 use hyper::body::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,7 +78,7 @@ impl Link {
 
     /// Queues a message; never waits.
     pub fn send(&self, body: Bytes) {
-        let until = Instant::now() + self.shared.deadline;
+        let until = end_of(Instant::now(), self.shared.deadline);
         let mut queue = self.shared.queue();
         let full = queue.len() >= self.shared.capacity;
         if full {

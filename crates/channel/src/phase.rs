@@ -3,7 +3,7 @@
 //! One alarm a connection, armed again only when a nearer deadline appears: an idle connection costs no wake-ups, and
 //! a client that sends a byte now and then cannot stretch a request beyond its limit.
 
-use crate::limits::Limits;
+use crate::limits::{Limits, end_of};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +57,7 @@ impl PhaseClock {
     /// When the present phase has lasted too long.
     pub(crate) fn deadline(&self, limits: &Limits) -> Instant {
         let (phase, since) = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        since + phase.limit(limits)
+        end_of(since, phase.limit(limits))
     }
 
     pub(crate) fn enter(&self, next: Phase) {

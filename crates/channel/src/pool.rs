@@ -2,7 +2,7 @@
 
 use crate::error::ChannelError;
 use crate::identity::Identity;
-use crate::limits::ClientOptions;
+use crate::limits::{ClientOptions, end_of};
 use crate::names::{self, Naming};
 use crate::resolve::Resolver;
 use crate::sockets;
@@ -35,8 +35,9 @@ pub(crate) struct Pool {
     /// One permit a call in progress.
     pub(crate) slots: Semaphore,
     name: ServerName<'static>,
+    tls: TlsConnector,
     resolver: Arc<Resolver>,
-    connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     max_calls: usize,
     max_idle: usize,
     idle: Mutex<Vec<Connection>>,
@@ -60,6 +61,7 @@ impl Pool {
             host: HeaderValue::from_str(endpoint).map_err(|_| bad())?,
             slots: Semaphore::new(max_calls),
             name: identity.naming().server_name(endpoint).ok_or_else(bad)?,
+            tls: TlsConnector::from(identity.client_config()),
             resolver: Arc::new(Resolver::new(host, port)),
             connect_timeout: options.connect_timeout,
             max_calls,
@@ -104,31 +106,8 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new connection to the peer, whose certificate names it.
-    pub(crate) async fn connect(
-        &self,
-        tls: &TlsConnector,
-        progress: &Progress,
-    ) -> Result<Connection, ChannelError> {
-        match timeout(self.connect_timeout, self.connect_unbounded(tls, progress)).await {
-            Ok(connected) => connected,
-            Err(_) => Err(self.timed_out(progress.stage(), self.connect_timeout)),
-        }
-    }
-
-    /// The error for a connection that did not come about in time.
-    pub(crate) fn timed_out(&self, stage: Stage, after: Duration) -> ChannelError {
-        ChannelError::Unreachable {
-            peer: self.endpoint.clone(),
-            reason: format!("timed out after {} ms while {}", after.as_millis(), stage.text()),
-        }
-    }
-
-    async fn connect_unbounded(
-        &self,
-        tls: &TlsConnector,
-        progress: &Progress,
-    ) -> Result<Connection, ChannelError> {
+    /// A new connection to the peer, whose certificate names it; the caller bounds its time.
+    pub(crate) async fn connect(&self, progress: &Progress) -> Result<Connection, ChannelError> {
         progress.enter(Stage::Resolving);
         let addresses = self.resolver.addresses().await.map_err(|reason| self.unreachable(reason))?;
         progress.enter(Stage::Connecting);
@@ -136,7 +115,7 @@ impl Pool {
         progress.enter(Stage::Handshake);
         let broken = |error| ChannelError::from_io(&self.endpoint, self.naming, &error);
         sockets::tune(&stream).map_err(broken)?;
-        let stream = tls.connect(self.name.clone(), stream).await.map_err(broken)?;
+        let stream = self.tls.connect(self.name.clone(), stream).await.map_err(broken)?;
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
             .handshake(TokioIo::new(stream))
@@ -151,7 +130,7 @@ impl Pool {
 
     /// Tries the addresses in turn; one that swallows packets leaves time for the next.
     async fn connect_tcp(&self, addresses: &[SocketAddr]) -> Result<TcpStream, ChannelError> {
-        let until = Instant::now() + self.connect_timeout;
+        let until = end_of(Instant::now(), self.connect_timeout);
         let mut last = "it has no address".to_owned();
         for (tried, address) in addresses.iter().enumerate() {
             let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);

@@ -9,7 +9,14 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// Decides whether one kind of message may be logged now.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet {
-    state: Mutex<(Option<Instant>, u64)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Instant>,
+    left_out: u64,
+    total: u64,
 }
 
 impl Quiet {
@@ -17,13 +24,18 @@ impl Quiet {
     pub(crate) fn allow(&self) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if state.0.is_some_and(|last| now.duration_since(last) < INTERVAL) {
-            state.1 += 1;
+        state.total += 1;
+        if state.last.is_some_and(|last| now.duration_since(last) < INTERVAL) {
+            state.left_out += 1;
             return None;
         }
-        let left_out = state.1;
-        *state = (Some(now), 0);
-        Some(left_out)
+        state.last = Some(now);
+        Some(std::mem::take(&mut state.left_out))
+    }
+
+    /// How often there was something to say, whether or not it was said.
+    pub(crate) fn total(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).total
     }
 }
 
@@ -39,5 +51,6 @@ mod tests {
         assert_eq!(quiet.allow(), None);
         tokio::time::advance(INTERVAL).await;
         assert_eq!(quiet.allow(), Some(2));
+        assert_eq!(quiet.total(), 4);
     }
 }

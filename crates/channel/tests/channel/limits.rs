@@ -18,7 +18,7 @@ struct Raw {
     ca: OwnCa,
     issued: Issued,
     addr: SocketAddr,
-    _server: Server,
+    server: Server,
 }
 
 impl Raw {
@@ -26,8 +26,8 @@ impl Raw {
         let ca = OwnCa::new();
         let addr = free_addr(ip);
         let issued = ca.issue("node", &[ip]);
-        let _server = Server::bind(addr, &ca.identity(&issued, addr), limits, Arc::new(echo)).unwrap();
-        Self { ca, issued, addr, _server }
+        let server = Server::bind(addr, &ca.identity(&issued, addr), limits, Arc::new(echo)).unwrap();
+        Self { ca, issued, addr, server }
     }
 
     async fn connect(&self) -> tokio_rustls::client::TlsStream<TcpStream> {
@@ -209,7 +209,7 @@ async fn an_answer_may_take_longer_than_a_request() {
 
 #[tokio::test]
 async fn connections_are_bounded() {
-    let limits = Limits { max_connections: 3, max_handshakes: 2, ..Limits::default() };
+    let limits = Limits { max_connections: 3, ..Limits::default() };
     let raw = Raw::serve("127.0.104.8", limits);
     let mut open = Vec::new();
     for _ in 0..3 {
@@ -232,9 +232,21 @@ async fn connections_are_bounded() {
     .await
     .unwrap();
 
-    let silent = [TcpStream::connect(raw.addr).await.unwrap(), TcpStream::connect(raw.addr).await.unwrap()];
-    until_closed(&mut TcpStream::connect(raw.addr).await.unwrap()).await;
-    drop(silent);
+    assert!(raw.server.state().turned_away >= 1);
+}
+
+#[tokio::test]
+async fn silent_strangers_push_out_only_themselves() {
+    let raw = Raw::serve("127.0.104.10", Limits { max_handshakes: 2, ..Limits::default() });
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(raw.addr).await.unwrap());
+    }
+    raw.assert_serves().await;
+    for stream in silent.iter_mut().take(18) {
+        until_closed(stream).await;
+    }
+    assert!(raw.server.state().turned_away >= 18);
 }
 
 #[tokio::test]

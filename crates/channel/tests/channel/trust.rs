@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use xenon_channel::{
-    BindError, ChannelError, Client, ClientOptions, Identity, IdentityError, Limits, Server,
+    BindError, ChannelError, Client, ClientOptions, Identity, IdentityError, Limits, Server, ServerState,
 };
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn another_secret_is_told_so_in_both_directions() {
     let ours = free_addr("127.0.102.1");
     let theirs = free_addr("127.0.102.2");
     let stranger = |name: &str| Identity::from_secret(b"another secret", name).unwrap();
-    let _ours = serve(ours, echo);
+    let server = serve(ours, echo);
     let other = stranger(&theirs.to_string());
     let _theirs = Server::bind(theirs, &other, Limits::default(), Arc::new(echo)).unwrap();
 
@@ -29,6 +29,16 @@ async fn another_secret_is_told_so_in_both_directions() {
 
     let error = client("a:1").call::<_, ()>(&theirs.to_string(), "/", &(), LONG).await.unwrap_err();
     assert_eq!(error, ChannelError::WrongSecret { peer: theirs.to_string() });
+
+    // The server has heard why, and tells its own operator.
+    tokio::time::timeout(LONG, async {
+        while server.state().untrusted == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(server.state(), ServerState { untrusted: 1, ..ServerState::default() });
 }
 
 #[tokio::test]
