@@ -189,6 +189,17 @@ fn split(text: &str) -> Result<(Option<String>, u16), AddressError> {
     Ok((Some(host.to_owned()), port))
 }
 
+/// Checks a host without port, an IPv6 address without brackets; it must be one host that others can reach.
+pub(crate) fn check_lone_host(host: &str) -> Result<(), AddressError> {
+    if host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified()) {
+        return refuse(
+            format!("{} is every address of this host", quoted(host)),
+            "write the host's own address",
+        );
+    }
+    check_host(host, host.matches(':').count() > 1)
+}
+
 /// An address, or a name that a resolver could know.
 fn check_host(host: &str, in_brackets: bool) -> Result<(), AddressError> {
     if in_brackets {
@@ -218,7 +229,7 @@ fn check_host(host: &str, in_brackets: bool) -> Result<(), AddressError> {
     }
     refuse(
         format!("{} is neither an address nor a host name", quoted(host)),
-        "write it like \"192.168.0.11:8801\"",
+        "use an address, or a name of letters, digits, - and .",
     )
 }
 

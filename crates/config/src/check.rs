@@ -1,5 +1,6 @@
 //! What must hold between values: timeouts that can work, ports that do not collide, accounts that are not empty.
 
+use crate::address::check_lone_host;
 use crate::config::Config;
 use crate::finding::{Finding, Findings, Place, Severity};
 use crate::read::GivenKeys;
@@ -246,6 +247,11 @@ impl Check<'_> {
         } else if !self.gives("replication.passwd") {
             let what = "not given, so it is the one that everybody knows";
             self.warn("replication.passwd", what, "give a random password");
+        }
+        if let Some(host) = &replication.host
+            && let Err(error) = check_lone_host(host)
+        {
+            self.error("replication.host", error.what, error.cure);
         }
         self.account("replication.user", &replication.user);
         if replication.passwd.is_empty() {

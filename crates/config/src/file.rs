@@ -181,3 +181,24 @@ impl Loaded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_file_cannot_be_read_and_as_which_user() {
+        let table = [
+            (ErrorKind::NotFound, "no such file; name the file with -c, or make one with xenoncli init"),
+            (
+                ErrorKind::PermissionDenied,
+                "user mysql (uid 27) may not read it; make that user its owner, or run as the user who is",
+            ),
+            (ErrorKind::TimedOut, "user mysql (uid 27) cannot read it: timed out"),
+        ];
+        for (kind, wanted) in table {
+            assert_eq!(unreadable(&kind.into(), "user mysql (uid 27)").to_string(), wanted);
+        }
+        assert!(user_name().contains("uid "));
+    }
+}

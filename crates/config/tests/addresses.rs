@@ -21,6 +21,7 @@ fn endpoints() {
     let like6 = "write it like \"[fd00::11]:8801\"";
     let port = "give a port from 1 to 65535";
     let every = "is every address of this host, and the endpoint is the node's name for the others; write this host's own address, like \"192.168.0.11:8801\"";
+    let name = "use an address, or a name of letters, digits, - and .";
     let long = format!("{}:1", "a".repeat(64));
     let refused = [
         ("", format!("is empty; {like}")),
@@ -39,11 +40,11 @@ fn endpoints() {
         ("10.0.0.1:65536", format!("\"65536\" is no port; {port}")),
         ("10.0.0.1:+80", format!("\"+80\" is no port; {port}")),
         ("10.0.0.1:", format!("\"\" is no port; {port}")),
-        ("a b:1", format!("\"a b\" is neither an address nor a host name; {like}")),
-        ("-a:1", format!("\"-a\" is neither an address nor a host name; {like}")),
-        ("a..b:1", format!("\"a..b\" is neither an address nor a host name; {like}")),
-        ("${HOST}:1", format!("\"${{HOST}}\" is neither an address nor a host name; {like}")),
-        (&long, format!("\"{}\"… is neither an address nor a host name; {like}", "a".repeat(60))),
+        ("a b:1", format!("\"a b\" is neither an address nor a host name; {name}")),
+        ("-a:1", format!("\"-a\" is neither an address nor a host name; {name}")),
+        ("a..b:1", format!("\"a..b\" is neither an address nor a host name; {name}")),
+        ("${HOST}:1", format!("\"${{HOST}}\" is neither an address nor a host name; {name}")),
+        (&long, format!("\"{}\"… is neither an address nor a host name; {name}", "a".repeat(60))),
     ];
     for (text, wanted) in refused {
         assert_eq!(text.parse::<Endpoint>().unwrap_err().to_string(), wanted);

@@ -327,6 +327,17 @@ fn secrets_certificates_and_accounts() {
             "4:13: server.tls-cert: given without server.tls-ca and server.tls-key; give all three, or none to let server.secret make the certificates",
         ),
         ("replication", r#""host": """#, ""),
+        ("replication", r#""host": "fd00::1""#, ""),
+        (
+            "replication",
+            r#""host": "10.0.0.1:3306""#,
+            r#"13:9: replication.host: "10.0.0.1:3306" is neither an address nor a host name; use an address, or a name of letters, digits, - and ."#,
+        ),
+        (
+            "replication",
+            r#""host": "::""#,
+            r#"13:9: replication.host: "::" is every address of this host; write the host's own address"#,
+        ),
         ("mysql", r#""admin": """#, "10:1: mysql.admin: given twice, first on line 9; keep one of them"),
         ("mysql", r#""host": """#, "10:9: mysql.host: is empty; write \"localhost\", or give mysql.socket"),
         (
