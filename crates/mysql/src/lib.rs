@@ -19,6 +19,7 @@ mod literal;
 mod look;
 mod options;
 mod process;
+mod session;
 
 pub use control::{
     AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,

@@ -202,9 +202,12 @@ async fn collect(conn: &mut Conn, sql: String) -> Result<Vec<Rows>, mysql_async:
     loop {
         sets.push(result.collect::<Row>().await?);
         if result.is_empty() {
-            return Ok(sets);
+            break;
         }
     }
+    // An error of a later statement of several is not an error of `collect`: mysql_async keeps it for whoever asks next.
+    result.drop_result().await?;
+    Ok(sets)
 }
 
 fn timeout(what: &str, started: Instant, until: Instant) -> SqlError {

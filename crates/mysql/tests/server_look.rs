@@ -5,6 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use mysql_async::prelude::Queryable;
 use support::*;
 use xenon_mysql::{Door, SqlError};
 
@@ -120,11 +121,12 @@ async fn measure() {
         }
         report(&format!("connect + probe, {name}"), times);
     }
-    server.sql("FLUSH PRIVILEGES").await;
+    let mut admin = server.client().await;
+    admin.query_drop("FLUSH PRIVILEGES").await.unwrap();
     let started = Instant::now();
     fresh(false).probe(LONG).await.unwrap();
     println!("first login over tcp after a flush (RSA exchange): {:?}", started.elapsed());
-    server.sql("SET GLOBAL require_secure_transport = 1").await;
+    admin.query_drop("SET GLOBAL require_secure_transport = 1").await.unwrap();
     let mut times = Vec::new();
     for _ in 0..50 {
         let door = fresh(false);
@@ -133,7 +135,7 @@ async fn measure() {
         times.push(started.elapsed());
     }
     report("refused + connect with TLS + probe, tcp", times);
-    server.sql("SET GLOBAL require_secure_transport = 0").await;
+    admin.query_drop("SET GLOBAL require_secure_transport = 0").await.unwrap();
     let door = fresh(false);
     let (mut probes, mut looks, mut controls) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..300 {

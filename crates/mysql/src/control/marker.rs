@@ -28,7 +28,10 @@ impl Control {
     ///
     /// # Errors
     /// [`SqlError::Timeout`] when nobody acknowledged in time: the marker is in the binlog then and may be acknowledged
-    /// later. [`SqlError::Server`] 1290 when `super_read_only` is on.
+    /// later.
+    ///
+    /// `super_read_only` does not refuse it (seen on 9.7): an empty transaction changes no table. So who may write a marker
+    /// is for the caller's term to say, not for the server.
     pub async fn write_marker(
         &mut self,
         cluster: &Uuid,
