@@ -1,6 +1,6 @@
 //! A session that does nothing but notice when the server sends its sessions away.
 
-use crate::link::{Link, Purpose, until};
+use crate::link::{Purpose, until};
 use crate::{Door, SqlError};
 use std::time::Duration;
 

@@ -1,0 +1,217 @@
+//! The loop: one task that owns the election core and the picture of the local server, and decides nothing
+//! itself. What happens comes in as [`Input`]; the core and the plans say what follows; workers do it.
+
+use crate::clock::Clock;
+use crate::events::Events;
+use crate::input::Input;
+use crate::local::Local;
+use crate::store::Store;
+use crate::worker::Means;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use xenon_api::{Counters, EventKind};
+use xenon_channel::{Client, Link};
+use xenon_config::Config;
+use xenon_election::{Election, Event, NodeId, Note, Refused, Request, State};
+use xenon_gtid::Uuid;
+
+/// How long a save may take before the node counts as one that cannot save.
+pub(crate) const SAVE: Duration = Duration::from_secs(2);
+/// How long a clean stop may take: a handover, and following the new leader.
+const STOP: Duration = Duration::from_secs(20);
+
+/// Everything the loop owns.
+pub(crate) struct Agent {
+    pub(crate) config: Arc<Config>,
+    pub(crate) config_path: String,
+    pub(crate) core: Election,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) events: Events,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) client: Client,
+    pub(crate) links: BTreeMap<NodeId, Link>,
+    /// Asks for a look now.
+    pub(crate) look: Arc<Notify>,
+    pub(crate) means: Arc<Means>,
+    pub(crate) local: Local,
+    pub(crate) counters: Counters,
+    pub(crate) began: Instant,
+    pub(crate) state: (State, Instant),
+    /// Of the last message, for answers of a node that has no cluster yet.
+    pub(crate) heard_cluster: Option<Uuid>,
+    /// The answer to the operator's request under way.
+    pub(crate) answer: Option<Result<String, Refused>>,
+    /// SIGTERM came; be gone by then.
+    pub(crate) stopping: Option<Instant>,
+}
+
+impl Agent {
+    /// Runs until SIGTERM or SIGINT.
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
+        loop {
+            let wake = [self.clock.next(), self.local.wake_at(), self.stopping].into_iter().flatten().min();
+            let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            tokio::select! {
+                biased;
+                input = inbox.recv() => match input {
+                    Some(input) => self.on_input(input).await,
+                    None => return,
+                },
+                () = tokio::time::sleep_until(wake) => {
+                    while let Some(timer) = self.clock.pop() {
+                        self.step(Event::Timer(timer)).await;
+                    }
+                }
+            }
+            self.after().await;
+            if self.may_stop() {
+                return;
+            }
+        }
+    }
+
+    async fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Peer(envelope) => self.on_peer(envelope).await,
+            Input::Call { call, reply } => self.on_call(call, reply).await,
+            Input::Looked { began, result } => self.on_looked(began, *result).await,
+            Input::Probed { began, probe, detail } => self.on_probed(began, probe, &detail).await,
+            Input::SessionLost { began, detail } => self.on_session_lost(began, &detail),
+            Input::Started(mysqld) => self.on_started(*mysqld),
+            Input::StartFailed(why) => self.on_start_failed(&why),
+            Input::Exiting { pid } => self.on_exiting(pid),
+            Input::Gone { pid, record } => self.on_gone(pid, &record),
+            Input::Step(report) => self.on_step_report(report).await,
+            Input::Done(done) => self.on_done(done).await,
+            Input::Hook { up, result } => self.on_hook(up, result),
+            Input::Stop => self.on_stop().await,
+        }
+    }
+
+    /// What every turn of the loop ends with: whatever came in, the same checks follow (level-triggered).
+    async fn after(&mut self) {
+        self.check_serving().await;
+        self.replan().await;
+        let state = self.core.state();
+        if state != self.state.0 {
+            self.count_state(state);
+            self.state = (state, Instant::now());
+        }
+    }
+
+    fn count_state(&mut self, state: State) {
+        match state {
+            State::Leader => self.counters.leader_promotes += 1,
+            State::Candidate => self.counters.candidate_promotes += 1,
+            State::Idle => self.counters.idle_count += 1,
+            _ => {}
+        }
+        match (self.state.0, state) {
+            (State::Leader, _) => self.counters.leader_degrades += 1,
+            (State::Candidate, to) if to != State::Leader => self.counters.candidate_degrades += 1,
+            _ => {}
+        }
+    }
+
+    async fn on_stop(&mut self) {
+        if self.stopping.is_some() {
+            // Asked twice: at once.
+            self.stopping = Some(Instant::now());
+            return;
+        }
+        self.stopping = Some(Instant::now() + STOP);
+        if !self.core.is_open_leader() {
+            self.events.push(EventKind::Agent, "asked to stop");
+            return;
+        }
+        self.events.push(EventKind::Agent, "asked to stop: handing leadership over first");
+        self.step(Event::Request(Request::HandOver { target: None })).await;
+        if let Some(Err(refused)) = self.answer.take() {
+            self.events.push(
+                EventKind::Trouble,
+                format!("leadership cannot be handed over: {}; mysqld stays as it is", refused.what),
+            );
+            self.stopping = Some(Instant::now());
+        }
+    }
+
+    fn may_stop(&self) -> bool {
+        let Some(until) = self.stopping else { return false };
+        if Instant::now() >= until {
+            return true;
+        }
+        let leads = matches!(self.core.state(), State::Leader);
+        // A former primary is left following the new one, not fenced and alone.
+        let settled = !self.local.is_busy() && (self.core.leader().is_some() || !self.local.was_primary);
+        !leads && settled
+    }
+
+    /// A sentence of the core to the log.
+    pub(crate) fn tell(&mut self, note: Note) {
+        use EventKind as Kind;
+        let (kind, text) = match note {
+            Note::AskingPreVotes { term, why } => {
+                self.events.story_begins(&why);
+                (Kind::Election, format!("would anyone elect me in term {term}? ({why})"))
+            }
+            Note::Standing { term, why } => {
+                self.events.story_begins(&why);
+                (Kind::Election, format!("standing in term {term}: {why}"))
+            }
+            Note::VoteReceived { from, term, votes, needed } => {
+                (Kind::Election, format!("{from} votes for me in term {term}: {votes} of {needed} needed"))
+            }
+            Note::VoteRefused { from, term, why } => {
+                (Kind::Election, format!("{from} does not vote for me in term {term}: {why}"))
+            }
+            Note::VoteGranted { to, term } => {
+                (Kind::Election, format!("my vote of term {term} goes to {to}"))
+            }
+            Note::VoteDenied { to, term, why } => {
+                (Kind::Election, format!("no vote of mine for {to} in term {term}: {why}"))
+            }
+            Note::Leading { term, resumed: false } => {
+                self.events.phase("elected");
+                (Kind::Election, format!("this node leads in term {term}"))
+            }
+            Note::Leading { term, resumed: true } => (
+                Kind::Election,
+                format!("leadership of term {term} taken up again after a restart; mysqld was not touched"),
+            ),
+            Note::SteppedDown { term, why } => {
+                (Kind::Election, format!("no longer leader of term {term}: {why}"))
+            }
+            Note::Following { leader, term } => {
+                self.events.story_ends();
+                (Kind::Election, format!("{leader} leads in term {term}"))
+            }
+            Note::LeaderLost { leader, term } => {
+                let why = format!("leader {leader} of term {term} is not heard any more");
+                self.events.story_begins(&why);
+                (Kind::Election, why)
+            }
+            Note::MayNotStand { why } => (Kind::Election, format!("this node does not stand: {why}")),
+            Note::Errant { errant } if errant.is_empty() => {
+                (Kind::Election, "no errant transactions here any more".to_owned())
+            }
+            Note::Errant { errant } => (
+                Kind::Trouble,
+                format!(
+                    "INVALID: {} transaction(s) here that the leader does not have: {errant}",
+                    errant.count()
+                ),
+            ),
+            Note::Config { what } => (Kind::Config, what),
+            Note::HandOver { what } => {
+                self.events.story_begins(&what);
+                (Kind::Handover, what)
+            }
+            Note::Trouble { what } => (Kind::Trouble, what),
+        };
+        self.events.push(kind, text);
+    }
+}

@@ -1,0 +1,180 @@
+//! From the config to a running loop.
+
+use crate::agent::Agent;
+use crate::clock::Clock;
+use crate::events::Events;
+use crate::input::Input;
+use crate::local::Local;
+use crate::store::Store;
+use crate::worker::Means;
+use crate::{mysqld, observer, peers};
+use anyhow::{Context, anyhow};
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use xenon_api::{Counters, EventKind};
+use xenon_channel::{Client, ClientOptions, Identity, Limits, Server};
+use xenon_config::{Config, Endpoint};
+use xenon_election::{Election, LocalView, NodeId, Record, Rules, Start};
+use xenon_mysql::{Door, DoorOptions, Mysqld};
+use xenon_plan::{Address, is_promoted};
+
+/// Inputs that may wait for the loop.
+const INBOX: usize = 1024;
+/// How long the first look at the server may take; a server that is still starting is looked at later.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// How long one connection attempt to the local server may take.
+const CONNECT: Duration = Duration::from_secs(2);
+/// The least time the marker may wait for its acknowledgements: replicas reconnect within a second of losing their source.
+const MARKER_LEAST: Duration = Duration::from_secs(5);
+
+/// Who this agent is, for its peers.
+pub(crate) fn identity(config: &Config) -> anyhow::Result<Identity> {
+    let name = config.server.endpoint.to_string();
+    let server = &config.server;
+    if let (Some(ca), Some(cert), Some(key)) = (&server.tls_ca, &server.tls_cert, &server.tls_key) {
+        return Ok(Identity::from_files(ca, cert, key, &name)?);
+    }
+    let secret = config.cluster_secret().map_err(|_| anyhow!("server.secret-file could not be read"))?;
+    if let Some(warning) = secret.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(Identity::from_secret(&secret.bytes, &name)?)
+}
+
+fn door(config: &Config) -> Door {
+    Door::new(DoorOptions {
+        host: config.mysql.host.clone(),
+        port: config.mysql.port,
+        socket: config.mysql.socket.clone(),
+        user: config.mysql.admin.clone(),
+        password: config.mysql.passwd.expose().into(),
+        connect_deadline: CONNECT,
+    })
+}
+
+fn variables(list: &xenon_config::SysVars) -> Vec<(String, String)> {
+    list.iter()
+        // These two are the agent's own: they say who is the primary.
+        .filter(|variable| !matches!(variable.name.as_str(), "read_only" | "super_read_only"))
+        .map(|variable| (variable.name.clone(), variable.value.clone()))
+        .collect()
+}
+
+fn listen_address(endpoint: &Endpoint) -> anyhow::Result<SocketAddr> {
+    (endpoint.host(), endpoint.port())
+        .to_socket_addrs()
+        .with_context(|| format!("server.endpoint: {} cannot be resolved", endpoint.host()))?
+        .next()
+        .ok_or_else(|| anyhow!("server.endpoint: {} has no address", endpoint.host()))
+}
+
+/// Runs the agent until it is told to stop.
+pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
+    let config = Arc::new(config);
+    let id = NodeId::new(config.server.endpoint.to_string());
+    let identity = identity(&config)?;
+    let (store, record) = Store::open(&config.raft.meta_datadir)?;
+    let record = record.unwrap_or_default();
+    let events = Events::new(id.clone());
+    let (inputs, inbox) = mpsc::channel(INBOX);
+    let times = config.timers();
+    let door = door(&config);
+    let means = Arc::new(Means {
+        door: door.clone(),
+        replication_user: config.replication.user.clone(),
+        replication_password: config.replication.passwd.expose().into(),
+        replication_ssl: config.replication.ssl,
+        primary_variables: variables(&config.mysql.master_sysvars),
+        replica_variables: variables(&config.mysql.slave_sysvars),
+        marker_deadline: MARKER_LEAST.max(Duration::from_millis(times.election_ms.saturating_mul(3))),
+    });
+
+    let mut stops = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    let mut local = Local::new(times.probe_misses, !config.mysql.monitor_disabled);
+    let found = Mysqld::find(&mysqld::options(&config), &door, FIRST_LOOK).await;
+    local.server = door.observe(FIRST_LOOK).await.ok();
+    let primary_of_term = is_primary_of(&local, &record);
+    if primary_of_term {
+        // T3: the address stays where it is, too.
+        local.address = Address::Here;
+        local.was_primary = true;
+    }
+
+    let options =
+        ClientOptions { link_deadline: Duration::from_millis(times.election_ms), ..ClientOptions::default() };
+    let client = Client::new(identity.clone(), options);
+    let handler_inputs = inputs.clone();
+    let handler = move |incoming| peers::handle(incoming, handler_inputs.clone());
+    let server = Server::bind(
+        listen_address(&config.server.endpoint)?,
+        &identity,
+        Limits::default(),
+        Arc::new(handler),
+    )?;
+
+    events.push(
+        EventKind::Agent,
+        format!("xenon {} starts as {id}, process {}", env!("CARGO_PKG_VERSION"), std::process::id()),
+    );
+    let look = observer::spawn(door, times, inputs.clone());
+    let (core, first) = Election::start(Start {
+        id,
+        record,
+        local: LocalView::default(),
+        primary_of_term,
+        rules: Rules::all(),
+    });
+    let mut agent = Agent {
+        config_path: path.display().to_string(),
+        core,
+        clock: Clock::new(times),
+        store,
+        events,
+        inputs: inputs.clone(),
+        client,
+        links: BTreeMap::new(),
+        look,
+        means,
+        local,
+        counters: Counters::default(),
+        began: Instant::now(),
+        state: (xenon_election::State::Follower, Instant::now()),
+        heard_cluster: None,
+        answer: None,
+        stopping: None,
+        config,
+    };
+    if let Some(mysqld) = found {
+        agent.on_started(mysqld);
+    }
+    tokio::spawn(async move {
+        loop {
+            let [terminate, interrupt] = &mut stops;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if inputs.send(Input::Stop).await.is_err() {
+                return;
+            }
+        }
+    });
+    agent.carry_out(first).await;
+    agent.run(inbox).await;
+    server.shutdown().await;
+    Ok(())
+}
+
+/// T3: open for writes, with the marker of the very term in which this node voted for itself.
+fn is_primary_of(local: &Local, record: &Record) -> bool {
+    match (&local.server, &record.config) {
+        (Some(server), Some(config)) => record.term > 0 && is_promoted(server, record.term, &config.cluster),
+        _ => false,
+    }
+}

@@ -1,0 +1,171 @@
+//! Calls of the command line.
+
+use crate::agent::Agent;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use xenon_api::{Call, EventKind, Refusal, Reply, Request, Response};
+use xenon_election::{Event, NodeId, Request as Ask, State};
+use xenon_gtid::Uuid;
+
+/// The longest wait for an event.
+const EVENTS_WAIT_MS: u64 = 10_000;
+
+impl Agent {
+    pub(crate) async fn on_call(&mut self, call: Call, reply: oneshot::Sender<Reply>) {
+        if !call.request.is_read_only() {
+            let (name, who) = (call.request.name(), printable(&call.who));
+            self.events.push(EventKind::Operator, format!("{name}, asked by {who}"));
+        }
+        let answer = match call.request {
+            Request::Events { after, wait_ms } => {
+                let events = self.events.clone();
+                tokio::spawn(async move {
+                    let page = events.page(after, Duration::from_millis(wait_ms.min(EVENTS_WAIT_MS))).await;
+                    let _ = reply.send(Reply::Ok(Response::Events(page)));
+                });
+                return;
+            }
+            Request::Status => Reply::Ok(Response::Status(Box::new(self.status()))),
+            Request::Ping => Reply::Ok(Response::Pong { id: self.core.id().clone() }),
+            Request::ClusterAdd { nodes, idle } => self.cluster_add(nodes, idle).await,
+            Request::ClusterRemove { nodes } => match self.must_lead() {
+                Some(refused) => refused,
+                None => self.ask_core(Ask::Remove { nodes }).await,
+            },
+            Request::HandOver { target } => match self.must_lead() {
+                Some(refused) => refused,
+                None => self.ask_core(Ask::HandOver { target }).await,
+            },
+            Request::RaftDisable => self.ask_core(Ask::Disable).await,
+            Request::RaftEnable => self.ask_core(Ask::Enable).await,
+            Request::MysqlStart => self.mysql_start(),
+            Request::MysqlShutdown => self.mysql_shutdown(),
+            Request::MysqlKill => self.mysql_kill(),
+            Request::Monitor { on } => self.set_monitor(on),
+        };
+        // Whoever asked may be gone.
+        let _ = reply.send(answer);
+    }
+
+    async fn cluster_add(&mut self, nodes: Vec<NodeId>, idle: bool) -> Reply {
+        if let Some(bad) = nodes.iter().find(|id| id.as_str().parse::<xenon_config::Endpoint>().is_err()) {
+            return refused(format!("{bad:?} is no endpoint"), "give each node as host:port");
+        }
+        let Some(config) = &self.core.record().config else {
+            let me = self.core.id().clone();
+            let (mut voters, mut idle_nodes) = if idle { (Vec::new(), nodes) } else { (nodes, Vec::new()) };
+            if self.config.raft.super_idle { &mut idle_nodes } else { &mut voters }.push(me);
+            let cluster = Uuid::from_bytes(*uuid::Uuid::new_v4().as_bytes());
+            return self.ask_core(Ask::Form { cluster, voters, idle: idle_nodes }).await;
+        };
+        if nodes.iter().all(|id| config.members.contains_key(id)) {
+            return done("already members");
+        }
+        match self.must_lead() {
+            Some(refused) => refused,
+            None => self.ask_core(Ask::Add { nodes, idle }).await,
+        }
+    }
+
+    fn must_lead(&self) -> Option<Reply> {
+        if self.core.state() == State::Leader {
+            return None;
+        }
+        let ask = self.core.leader().cloned();
+        let cure = match &ask {
+            Some(leader) => format!("ask {leader}"),
+            None => "wait until a leader is elected: xenoncli cluster status".to_owned(),
+        };
+        let what = match &ask {
+            Some(_) => "this node does not lead".to_owned(),
+            None => "no leader is known here".to_owned(),
+        };
+        Some(Reply::Refused(Refusal { what, cure, ask }))
+    }
+
+    async fn ask_core(&mut self, ask: Ask) -> Reply {
+        self.answer = None;
+        self.step(Event::Request(ask)).await;
+        match self.answer.take() {
+            Some(Ok(message)) => done(message),
+            Some(Err(no)) => refused(no.what, no.cure),
+            // The answer waits for the record like every message (S1).
+            None => {
+                refused("the agent's record could not be saved", "make room on the disk of raft.meta-datadir")
+            }
+        }
+    }
+
+    fn mysql_start(&mut self) -> Reply {
+        if let Some(mysqld) = &self.local.mysqld {
+            return done(format!("mysqld runs already, as process {}", mysqld.pid()));
+        }
+        self.local.restarts.reset();
+        self.local.monitor = true;
+        self.local.start_at = Some(Instant::now());
+        done("mysqld is being started; the monitor is on")
+    }
+
+    fn mysql_shutdown(&mut self) -> Reply {
+        let Some(mysqld) = &self.local.mysqld else {
+            self.local.monitor = false;
+            return done("mysqld does not run; the monitor is off, so it stays down");
+        };
+        let pid = mysqld.pid();
+        match mysqld.terminate() {
+            Ok(()) => {
+                // Otherwise it would be started again at once.
+                self.local.monitor = false;
+                done(format!(
+                    "mysqld (process {pid}) is shutting down; the monitor is off, so it stays down until: xenoncli mysql start"
+                ))
+            }
+            Err(error) => refused(
+                format!("mysqld (process {pid}) cannot be told: {error}"),
+                "run the agent as mysqld's user",
+            ),
+        }
+    }
+
+    fn mysql_kill(&mut self) -> Reply {
+        let Some(mysqld) = &self.local.mysqld else {
+            return refused("mysqld does not run", "nothing to kill");
+        };
+        let pid = mysqld.pid();
+        match mysqld.kill() {
+            Ok(()) => done(format!(
+                "mysqld (process {pid}) killed; {}",
+                if self.local.monitor { "the monitor starts it again" } else { "the monitor is off" }
+            )),
+            Err(error) => refused(
+                format!("mysqld (process {pid}) cannot be killed: {error}"),
+                "run the agent as mysqld's user",
+            ),
+        }
+    }
+
+    fn set_monitor(&mut self, on: bool) -> Reply {
+        self.local.monitor = on;
+        if on {
+            self.local.restarts.reset();
+            if self.local.mysqld.is_none() && !self.local.in_transit {
+                self.local.start_at = Some(Instant::now());
+            }
+        }
+        done(if on { "mysqld is started again whenever it ends" } else { "mysqld is left as it is" })
+    }
+}
+
+fn done(message: impl Into<String>) -> Reply {
+    Reply::Ok(Response::Done { message: message.into() })
+}
+
+fn refused(what: impl Into<String>, cure: impl Into<String>) -> Reply {
+    Reply::Refused(Refusal { what: what.into(), cure: cure.into(), ask: None })
+}
+
+/// A caller names itself: nothing of it may break a log line.
+fn printable(who: &str) -> String {
+    who.chars().filter(|c| !c.is_control()).take(80).collect()
+}

@@ -1,0 +1,117 @@
+//! Carrying out what the core asks for.
+
+use crate::agent::{Agent, SAVE};
+use crate::worker::Op;
+use std::collections::VecDeque;
+use xenon_api::{Envelope, EventKind, PATH_PEER, PROTOCOL_VERSION};
+use xenon_channel::Link;
+use xenon_election::{Directive, Effect, Event, Message, NodeId};
+use xenon_gtid::Uuid;
+use xenon_plan::observation::SourceAddress;
+use xenon_plan::{Role, freezable};
+
+/// Messages waiting for a peer; older ones are worth nothing.
+const LINK_QUEUE: usize = 64;
+
+impl Agent {
+    /// One event through the core, and all that follows.
+    pub(crate) async fn step(&mut self, event: Event) {
+        let effects = self.core.step(event);
+        self.carry_out(effects).await;
+    }
+
+    pub(crate) async fn carry_out(&mut self, effects: Vec<Effect>) {
+        let mut queue: VecDeque<Effect> = effects.into();
+        while let Some(effect) = queue.pop_front() {
+            match effect {
+                Effect::Save { record, then } => match self.store.save(&record, SAVE).await {
+                    Ok(()) => then.into_iter().rev().for_each(|effect| queue.push_front(effect)),
+                    Err(error) => {
+                        queue.extend(self.core.step(Event::SaveFailed { reason: error.to_string() }))
+                    }
+                },
+                Effect::ReportSaved => queue.extend(self.core.step(Event::Saved)),
+                Effect::Send { to, message } => self.send(&to, message),
+                Effect::Freeze { ticket } => match freezable(&self.seen()) {
+                    Ok(()) => self.start_op(Op::Freeze(ticket)),
+                    Err(reason) => {
+                        queue.extend(self.core.step(Event::Frozen { ticket, result: Err(reason) }))
+                    }
+                },
+                Effect::Quiesce { ticket } => self.start_op(Op::Quiesce(ticket)),
+                Effect::CatchUp { ticket, set } => self.start_op(Op::CatchUp(ticket, set)),
+                Effect::Direct(directive) => self.direct(directive),
+                Effect::Arm { timer, delay } => {
+                    let term = self.core.record().term;
+                    self.clock.arm(timer, delay, term);
+                }
+                Effect::Disarm(timer) => self.clock.disarm(timer),
+                Effect::Answer(answer) => self.answer = Some(answer),
+                Effect::Note(note) => self.tell(note),
+            }
+        }
+    }
+
+    fn send(&mut self, to: &NodeId, message: Message) {
+        if let Message::Heartbeat { term, round, .. } = &message {
+            self.clock.round_sent(*term, *round);
+        }
+        let cluster = self.core.record().config.as_ref().map(|config| config.cluster);
+        let cluster = cluster.or(self.heard_cluster).unwrap_or(Uuid::default());
+        let envelope = Envelope { version: PROTOCOL_VERSION, from: self.core.id().clone(), cluster, message };
+        match serde_json::to_vec(&envelope) {
+            Ok(body) => {
+                let link = self
+                    .links
+                    .entry(to.clone())
+                    .or_insert_with(|| Link::spawn(self.client.clone(), to.as_str(), PATH_PEER, LINK_QUEUE));
+                link.send(body.into());
+            }
+            Err(error) => {
+                self.events.push(EventKind::Trouble, format!("a message to {to} cannot be written: {error}"))
+            }
+        }
+        self.forget_strangers();
+    }
+
+    /// Links to nodes that are no members (any more) go once they are too many to be mere leave-takings.
+    fn forget_strangers(&mut self) {
+        let Some(config) = &self.core.record().config else { return };
+        if self.links.len() > config.members.len() + 16 {
+            self.links.retain(|id, _| config.members.contains_key(id));
+        }
+    }
+
+    pub(crate) async fn on_peer(&mut self, envelope: Envelope) {
+        if self.core.state() == xenon_election::State::Leader {
+            match &envelope.message {
+                Message::Heartbeat { .. } => self.counters.leader_gets_heartbeats += 1,
+                Message::Vote { .. } => self.counters.leader_gets_votes += 1,
+                _ => {}
+            }
+        }
+        self.heard_cluster = Some(envelope.cluster);
+        let Envelope { from, cluster, message, .. } = envelope;
+        self.step(Event::Message { from, cluster, message }).await;
+    }
+
+    /// The core's word on what the local server is to be, in the words of plans.
+    fn direct(&mut self, directive: Directive) {
+        let markers = self.core.record().config.as_ref().map(|config| config.cluster).unwrap_or_default();
+        let role = match directive {
+            Directive::Unmanaged => Role::Unmanaged,
+            Directive::Hold => Role::Hold,
+            Directive::Stopped => Role::Stopped,
+            Directive::Removed => Role::Removed,
+            Directive::Lead { term, acknowledgements, closed } => {
+                Role::Primary { term, markers, acknowledgements, closed }
+            }
+            Directive::Fence { reason } => Role::Fenced { reason },
+            Directive::Follow { source_host: host, source_port: port, acknowledge, .. } => {
+                Role::Replica { source: SourceAddress { host, port }, acknowledge }
+            }
+            Directive::Invalid { errant } => Role::Invalid { errant },
+        };
+        self.take_role(role);
+    }
+}

@@ -1,0 +1,97 @@
+//! The two commands of the config that move the service address (`leader-start-command`, `leader-stop-command`).
+
+use crate::input::Input;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+use tokio::sync::mpsc;
+
+/// What is kept of a command's output, bytes.
+const OUTPUT: usize = 4096;
+
+/// Runs `command` with `bash -c` and reports how it went. `up`: it is the start command.
+pub(crate) fn spawn(command: String, up: bool, bound: Duration, inputs: mpsc::Sender<Input>) {
+    tokio::spawn(async move {
+        let result = run(&command, bound).await;
+        let _ = inputs.send(Input::Hook { up, result }).await;
+    });
+}
+
+async fn run(command: &str, bound: Duration) -> Result<String, String> {
+    let mut child = Command::new("bash")
+        .arg("-c")
+        .arg(command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("bash cannot be run: {error}"))?;
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    let mut output = Vec::new();
+    let ended = tokio::time::timeout(bound, async {
+        let mut bytes = [0; 1024];
+        if let Some(stderr) = &mut stderr {
+            drain(stderr, &mut output, &mut bytes).await;
+        }
+        if let Some(stdout) = &mut stdout {
+            drain(stdout, &mut output, &mut bytes).await;
+        }
+        child.wait().await
+    })
+    .await;
+    let text = String::from_utf8_lossy(&output).trim().to_owned();
+    match ended {
+        Ok(Ok(status)) if status.success() => Ok(text),
+        Ok(Ok(status)) => Err(format!("{status}: {text}")),
+        Ok(Err(error)) => Err(format!("{error}: {text}")),
+        Err(_) => {
+            // What it has started goes with it: the whole process group.
+            if let Some(group) = group {
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            }
+            Err(format!("not done within {} ms, killed: {text}", bound.as_millis()))
+        }
+    }
+}
+
+async fn drain(from: &mut (impl AsyncReadExt + Unpin), output: &mut Vec<u8>, bytes: &mut [u8]) {
+    while let Ok(read @ 1..) = from.read(bytes).await {
+        let room = OUTPUT.saturating_sub(output.len());
+        output.extend(bytes.iter().take(read.min(room)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn the_output_is_kept_and_a_failure_says_why() {
+        assert_eq!(run("echo moved", BOUND).await, Ok("moved".to_owned()));
+        let error = run("echo 'no such device' >&2; exit 2", BOUND).await.unwrap_err();
+        assert!(error.contains("exit status: 2") && error.contains("no such device"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_is_killed_with_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("mark");
+        let command = format!("(sleep 1; touch {}) & wait", mark.display());
+        let error = run(&command, Duration::from_millis(100)).await.unwrap_err();
+        assert!(error.contains("not done within 100 ms"), "{error}");
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert!(!mark.exists(), "the child lived on");
+    }
+
+    #[tokio::test]
+    async fn endless_output_is_bounded() {
+        let text = run("head -c 1000000 /dev/zero | tr '\\0' x", BOUND).await.unwrap();
+        assert_eq!(text.len(), OUTPUT);
+    }
+}

@@ -1,0 +1,39 @@
+//! Everything that reaches the agent's loop.
+
+use crate::worker::{Done, StepReport};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use xenon_api::{Call, Envelope, Reply};
+use xenon_mysql::{ExitRecord, Mysqld, SqlError};
+use xenon_plan::health::Probe;
+use xenon_plan::observation::ServerState;
+
+/// One thing that happened outside the loop.
+pub(crate) enum Input {
+    /// A message of another agent; the channel has proved who sent it.
+    Peer(Envelope),
+    /// A call of the command line.
+    Call { call: Call, reply: oneshot::Sender<Reply> },
+    /// A look at the server has ended. `began`: what was changed later is not in it.
+    Looked { began: Instant, result: Box<Result<ServerState, SqlError>> },
+    /// A probe has ended. `began`: what was asked of a process that is gone by now says nothing.
+    Probed { began: Instant, probe: Probe, detail: String },
+    /// The server has closed the connection that was only there to notice that.
+    SessionLost { began: Instant, detail: String },
+    /// mysqld was started or found.
+    Started(Box<Mysqld>),
+    /// mysqld was not started.
+    StartFailed(String),
+    /// The process has ended or is about to.
+    Exiting { pid: i32 },
+    /// Nothing is left of the process.
+    Gone { pid: i32, record: Box<ExitRecord> },
+    /// One step of a plan has ended.
+    Step(StepReport),
+    /// The operation has ended.
+    Done(Done),
+    /// A hook has ended.
+    Hook { up: bool, result: Result<String, String> },
+    /// SIGTERM or SIGINT.
+    Stop,
+}

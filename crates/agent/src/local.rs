@@ -1,0 +1,478 @@
+//! The picture of the local server, and the one operation that may be under way at it.
+
+use crate::agent::Agent;
+use crate::input::Input;
+use crate::worker::{self, Done, Op, StepOutcome, StepReport, What};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use xenon_api::EventKind;
+use xenon_config::Hook;
+use xenon_election::{Event, LocalView, ServerView, State};
+use xenon_mysql::{Mysqld, RestartPolicy, SqlError};
+use xenon_plan::health::Health;
+use xenon_plan::observation::ServerState;
+use xenon_plan::{Address, Plan, Process, Role, Seen, Step, Variables, is_promoted, plan, unfit};
+
+/// Pauses between attempts at a plan whose step failed: doubling between these.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+/// Failed attempts at a promotion after which this node gives leadership away: a failed step is never skipped.
+const PROMOTION_ATTEMPTS: u32 = 4;
+/// Pause before a failed start hook, or a thread that stopped with an error, is tried again.
+const RETRY_RARELY: Duration = Duration::from_secs(5);
+
+/// What is known of the local server and done to it.
+pub(crate) struct Local {
+    pub(crate) role: Role,
+    pub(crate) server: Option<ServerState>,
+    pub(crate) look_error: String,
+    /// Looks that began earlier do not show what was changed since.
+    pub(crate) changed: Instant,
+    pub(crate) health: Health,
+    pub(crate) mysqld: Option<Arc<Mysqld>>,
+    /// Being started, found, or on its way out: not to be started now.
+    pub(crate) in_transit: bool,
+    pub(crate) started: Instant,
+    pub(crate) starts: u64,
+    pub(crate) monitor: bool,
+    pub(crate) start_at: Option<Instant>,
+    pub(crate) restarts: RestartPolicy,
+    pub(crate) mysqld_error: String,
+    pub(crate) op: Option<Running>,
+    pub(crate) last_op: u64,
+    pub(crate) address: Address,
+    pub(crate) address_retry: Option<Instant>,
+    pub(crate) account_checked: bool,
+    pub(crate) variables: Option<Variables>,
+    pub(crate) sessions_killed: bool,
+    pub(crate) drain_timed_out: bool,
+    pub(crate) failures: u32,
+    pub(crate) retry_at: Option<Instant>,
+    /// A receiver or applier that stopped with an error is left alone until then.
+    pub(crate) threads_retry: Option<Instant>,
+    /// The term for which this server was found promoted.
+    pub(crate) promoted: Option<u64>,
+    /// This server was the primary since the agent started.
+    pub(crate) was_primary: bool,
+    pub(crate) doing: Vec<String>,
+    pub(crate) troubles: Vec<String>,
+}
+
+/// An operation under way.
+pub(crate) struct Running {
+    pub(crate) id: u64,
+    pub(crate) is_plan: bool,
+    pub(crate) task: AbortHandle,
+}
+
+impl Local {
+    pub(crate) fn new(misses_to_hang: u32, monitor: bool) -> Local {
+        let now = Instant::now();
+        Local {
+            role: Role::Hold,
+            server: None,
+            look_error: String::new(),
+            changed: now,
+            health: Health::new(misses_to_hang),
+            mysqld: None,
+            in_transit: false,
+            started: now,
+            starts: 0,
+            monitor,
+            start_at: Some(now),
+            restarts: RestartPolicy::default(),
+            mysqld_error: String::new(),
+            op: None,
+            last_op: 0,
+            address: Address::Unknown,
+            address_retry: None,
+            account_checked: false,
+            variables: None,
+            sessions_killed: false,
+            drain_timed_out: false,
+            failures: 0,
+            retry_at: None,
+            threads_retry: None,
+            promoted: None,
+            was_primary: false,
+            doing: Vec::new(),
+            troubles: Vec::new(),
+        }
+    }
+
+    /// When the loop must look at the plan again though nothing came in.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let start = self.start_at.filter(|_| self.mysqld.is_none() && !self.in_transit && self.monitor);
+        [start, self.retry_at, self.address_retry].into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    /// Something is under way, or about to be.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.op.is_some() || !self.doing.is_empty() || self.in_transit
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.mysqld.is_some() || self.server.is_some()
+    }
+}
+
+impl Agent {
+    pub(crate) fn seen(&self) -> Seen {
+        let local = &self.local;
+        let now = Instant::now();
+        let process = if local.is_running() {
+            Process::Running
+        } else if local.monitor && !local.in_transit && local.start_at.is_some_and(|at| at <= now) {
+            Process::StartDue
+        } else {
+            Process::Down
+        };
+        let address = match (local.address, local.address_retry) {
+            (Address::Unknown, Some(at)) if at > now => Address::Moving,
+            (address, _) => address,
+        };
+        Seen {
+            process,
+            server: local.server.clone(),
+            health: local.health.verdict(),
+            address,
+            replication_user: self.means.replication_user.clone(),
+            replication_ssl: self.means.replication_ssl,
+            account_checked: local.account_checked,
+            variables: local.variables,
+            sessions_killed: local.sessions_killed,
+            drain_timed_out: local.drain_timed_out,
+            retry_due: local.threads_retry.is_none_or(|at| at <= now),
+        }
+    }
+
+    pub(crate) fn take_role(&mut self, role: Role) {
+        let local = &mut self.local;
+        // Another W or the closing for a handover does not make steps under way wrong; anything else does.
+        let same_work = match (&local.role, &role) {
+            (Role::Primary { term: a, closed: was, .. }, Role::Primary { term: b, closed: is, .. }) => {
+                a == b && was == is
+            }
+            (old, new) => old == new,
+        };
+        if !same_work {
+            if local.op.as_ref().is_some_and(|running| running.is_plan) {
+                self.abort_op();
+            }
+            let local = &mut self.local;
+            local.failures = 0;
+            local.retry_at = None;
+        }
+        let local = &mut self.local;
+        if matches!(role, Role::Primary { .. }) {
+            local.sessions_killed = false;
+            local.drain_timed_out = false;
+        } else {
+            local.promoted = None;
+        }
+        local.role = role;
+        self.look.notify_one();
+    }
+
+    fn abort_op(&mut self) {
+        if let Some(running) = self.local.op.take() {
+            running.task.abort();
+            // What it did until now is not in any look that began before.
+            self.local.changed = Instant::now();
+        }
+    }
+
+    /// Starts an operation; one that is under way is given up (the door ends its statement first).
+    pub(crate) fn start_op(&mut self, op: Op) {
+        self.abort_op();
+        self.local.last_op += 1;
+        let id = self.local.last_op;
+        let is_plan = matches!(op, Op::Steps(_));
+        let task = tokio::spawn(worker::run(id, op, Arc::clone(&self.means), self.inputs.clone()));
+        self.local.op = Some(Running { id, is_plan, task: task.abort_handle() });
+    }
+
+    /// Level-triggered: what is, what is wanted, what is next.
+    pub(crate) async fn replan(&mut self) {
+        if self.local.op.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        let seen = self.seen();
+        let Plan { steps, troubles } = plan(&self.local.role, &seen);
+        self.local.troubles = troubles;
+        self.local.doing =
+            steps.iter().map(|planned| format!("{} ({})", planned.step, planned.why)).collect();
+        if self.local.retry_at.is_some_and(|at| at > now) || steps.is_empty() {
+            return;
+        }
+        self.local.retry_at = None;
+        match steps.first().map(|planned| &planned.step) {
+            // Nothing to do with the server's session: no worker needed.
+            Some(Step::StartMysqld) => self.start_mysqld(),
+            Some(Step::KillMysqld) => {
+                let why = steps.first().map(|planned| planned.why.clone()).unwrap_or_default();
+                self.kill_mysqld(&why);
+            }
+            _ => self.start_op(Op::Steps(steps)),
+        }
+    }
+
+    pub(crate) async fn on_looked(&mut self, began: Instant, result: Result<ServerState, SqlError>) {
+        if began < self.local.changed || self.local.op.is_some() {
+            // Half of what it shows may be changed by now; the operation brings its own look.
+            return;
+        }
+        match result {
+            Ok(state) => {
+                self.local.look_error.clear();
+                if self.local.mysqld.is_none() && !self.local.in_transit {
+                    self.find_mysqld();
+                }
+                self.take_state(state).await;
+            }
+            Err(error) => {
+                self.local.look_error = error.to_string();
+                // A slow server is still the server that was seen.
+                if !matches!(error, SqlError::Timeout { .. }) {
+                    self.local.server = None;
+                }
+                self.show_core().await;
+            }
+        }
+    }
+
+    async fn take_state(&mut self, state: ServerState) {
+        if let Some(before) = &self.local.server
+            && before.server_uuid != state.server_uuid
+        {
+            self.local.account_checked = false;
+            self.local.variables = None;
+        }
+        let stopped_with_error = state.replication.as_ref().is_some_and(|replication| {
+            !replication.receiver_error.is_empty() || !replication.applier_error.is_empty()
+        });
+        if !stopped_with_error {
+            self.local.threads_retry = None;
+        }
+        let promoted = match &self.local.role {
+            Role::Primary { term, markers, .. } if is_promoted(&state, *term, markers) => Some(*term),
+            _ => None,
+        };
+        self.local.server = Some(state);
+        self.show_core().await;
+        if let Some(term) = promoted {
+            self.on_promoted(term).await;
+        }
+    }
+
+    /// Tells the core what was seen.
+    async fn show_core(&mut self) {
+        let view = self.local_view();
+        self.step(Event::Looked(Box::new(view))).await;
+    }
+
+    pub(crate) fn local_view(&self) -> LocalView {
+        let server = self.local.server.as_ref().map(|state| ServerView {
+            server_uuid: state.server_uuid,
+            received: state.received(),
+            unapplied: state.unapplied().count(),
+            acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.operational),
+            acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
+        });
+        LocalView {
+            server,
+            unfit: unfit(&self.seen()),
+            source_host: self.config.replication_host().to_owned(),
+            source_port: self.config.mysql.port,
+        }
+    }
+
+    async fn on_promoted(&mut self, term: u64) {
+        if self.local.promoted == Some(term) {
+            return;
+        }
+        self.local.promoted = Some(term);
+        self.local.was_primary = true;
+        self.local.failures = 0;
+        let timing = self.events.promoted(term);
+        let took = timing.map_or(String::new(), |timing| {
+            let phases: Vec<_> = timing.phases.iter().map(|(name, ms)| format!("{name} {ms:.1}")).collect();
+            format!("; milliseconds since the start: {}", phases.join(", "))
+        });
+        self.events.push(EventKind::Election, format!("open for writes as the primary of term {term}{took}"));
+        self.step(Event::Promoted { term }).await;
+    }
+
+    pub(crate) async fn on_step_report(&mut self, report: StepReport) {
+        if self.local.op.as_ref().is_none_or(|running| running.id != report.op) {
+            return;
+        }
+        let StepReport { planned, took, result, .. } = report;
+        let ms = took.as_secs_f64() * 1e3;
+        match result {
+            Ok(outcome) => {
+                self.note_step(&planned.step, &planned.why, ms, outcome).await;
+            }
+            Err(why) => self.on_step_failed(&planned.step, &why).await,
+        }
+    }
+
+    async fn note_step(&mut self, step: &Step, why: &str, ms: f64, outcome: StepOutcome) {
+        let what = match outcome {
+            StepOutcome::ForTheLoop => {
+                match step {
+                    Step::AddressUp => self.move_address(true, why),
+                    Step::AddressDown => self.move_address(false, why),
+                    Step::KillMysqld => self.kill_mysqld(why),
+                    _ => {}
+                }
+                return;
+            }
+            StepOutcome::NotYet => format!("{step}: not yet after {ms:.0} ms"),
+            StepOutcome::DrainTimedOut => {
+                self.local.drain_timed_out = true;
+                format!("{step}: commits did not drain within {ms:.0} ms")
+            }
+            StepOutcome::Done(detail) => {
+                let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+                format!("{step}{detail}: {why} [{ms:.1} ms]")
+            }
+            StepOutcome::SomeFailed(failed) => {
+                let text = format!("{step}: not set: {}", failed.join("; "));
+                self.events.push(EventKind::Trouble, text.clone());
+                text
+            }
+        };
+        self.events.phase(step.name());
+        self.events.push(EventKind::Step, what);
+        match step {
+            Step::CloseWrites if !self.local.drain_timed_out => self.local.drain_timed_out = false,
+            Step::KillSessions => self.local.sessions_killed = true,
+            Step::EnsureAccount => self.local.account_checked = true,
+            Step::SetVariables { role } => self.local.variables = Some(*role),
+            Step::StartReceiver | Step::StartApplier => {
+                self.local.threads_retry = Some(Instant::now() + RETRY_RARELY);
+            }
+            Step::Open => {
+                // Its plan wrote the marker before, or saw it executed.
+                if let Role::Primary { term, .. } = self.local.role {
+                    self.on_promoted(term).await;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn on_step_failed(&mut self, step: &Step, why: &str) {
+        self.local.failures += 1;
+        let pause = RETRY_FIRST.saturating_mul(1 << self.local.failures.min(10)).min(RETRY_LONGEST);
+        self.local.retry_at = Some(Instant::now() + pause);
+        self.events.push(
+            EventKind::Trouble,
+            format!("{step} failed: {why}; trying again in {} ms", pause.as_millis()),
+        );
+        let promoting = matches!(self.local.role, Role::Primary { .. }) && self.local.promoted.is_none();
+        if promoting
+            && (self.local.failures >= PROMOTION_ATTEMPTS || matches!(step, Step::WriteMarker { .. }))
+        {
+            // L2: a failed step is never skipped; somebody else may do better.
+            let term = self.core.record().term;
+            let reason = format!("it could not be promoted: {step}: {why}");
+            self.step(Event::CannotServe { term, reason }).await;
+        }
+    }
+
+    pub(crate) async fn on_done(&mut self, done: Done) {
+        if self.local.op.as_ref().is_none_or(|running| running.id != done.op) {
+            return;
+        }
+        self.local.op = None;
+        self.local.changed = Instant::now();
+        let Done { what, state, .. } = done;
+        let no_state = state.is_none();
+        if let Some(state) = state {
+            self.take_state(*state).await;
+        }
+        match what {
+            What::Steps => {}
+            What::Frozen { ticket, result, drain_timed_out } => {
+                self.local.drain_timed_out |= drain_timed_out;
+                self.events.phase("frozen");
+                self.step(Event::Frozen { ticket, result }).await;
+            }
+            What::Quiesced { ticket, result } => {
+                self.events.phase("closed");
+                self.step(Event::Quiesced { ticket, result }).await;
+            }
+            What::CaughtUp { ticket, result } => {
+                self.events.phase("caught-up");
+                self.step(Event::CaughtUp { ticket, result }).await;
+            }
+        }
+        if no_state {
+            self.look.notify_one();
+        }
+    }
+
+    /// L6: a leader that cannot serve gives leadership away instead of sitting on the lease.
+    pub(crate) async fn check_serving(&mut self) {
+        if self.core.state() != State::Leader {
+            return;
+        }
+        if let Some(reason) = self.local.health.cannot_serve() {
+            let term = self.core.record().term;
+            self.events.story_begins(reason);
+            self.step(Event::CannotServe { term, reason: reason.to_owned() }).await;
+        }
+    }
+
+    fn move_address(&mut self, up: bool, why: &str) {
+        let hook =
+            if up { &self.config.raft.leader_start_command } else { &self.config.raft.leader_stop_command };
+        match hook {
+            Hook::Nothing => self.local.address = if up { Address::Here } else { Address::Away },
+            Hook::Command(command) => {
+                let word = if up { "leader-start-command" } else { "leader-stop-command" };
+                self.events.push(EventKind::Hook, format!("running {word}: {why}"));
+                self.local.address = Address::Moving;
+                let bound = Duration::from_millis(self.config.raft.hook_timeout_ms);
+                crate::hooks::spawn(command.clone(), up, bound, self.inputs.clone());
+            }
+        }
+    }
+
+    pub(crate) fn on_hook(&mut self, up: bool, result: Result<String, String>) {
+        let word = if up { "leader-start-command" } else { "leader-stop-command" };
+        self.local.address_retry = None;
+        match (up, result) {
+            (_, Ok(output)) => {
+                self.local.address = if up { Address::Here } else { Address::Away };
+                self.events.push(EventKind::Hook, format!("{word} done {output}").trim_end().to_owned());
+            }
+            (true, Err(why)) => {
+                self.local.address = Address::Unknown;
+                self.local.address_retry = Some(Instant::now() + RETRY_RARELY);
+                self.events.push(
+                    EventKind::Trouble,
+                    format!("{word} failed: {why}; tried again in {} s", RETRY_RARELY.as_secs()),
+                );
+            }
+            // The usual command fails when the address is not there, which is what was wanted.
+            (false, Err(why)) => {
+                self.local.address = Address::Away;
+                self.events.push(
+                    EventKind::Hook,
+                    format!("{word} ended with an error (usual when the address was not here): {why}"),
+                );
+            }
+        }
+    }
+
+    pub(crate) fn inputs_for_task(&self) -> tokio::sync::mpsc::Sender<Input> {
+        self.inputs.clone()
+    }
+}

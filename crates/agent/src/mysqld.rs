@@ -1,0 +1,228 @@
+//! The local mysqld process: found, started, watched, killed, started again.
+
+use crate::agent::Agent;
+use crate::input::Input;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use xenon_api::EventKind;
+use xenon_config::Config;
+use xenon_mysql::{ExitRecord, Mysqld, MysqldOptions, RestartDecision, StartError};
+use xenon_plan::health::{Probe, Verdict};
+
+/// How often the primary's process is looked at: a death is seen before the kernel has freed its memory.
+const LOOK_EVERY_PRIMARY: Duration = Duration::from_millis(5);
+/// How long finding may take.
+const FIND: Duration = Duration::from_secs(2);
+/// How long a process that is ending may take before that is told.
+const GONE: Duration = Duration::from_secs(60);
+/// A dead primary's server is started again after the others have had this long to elect, since recovery takes CPU from
+/// a promotion on the same machine and can bring nothing that the promotion waits for.
+const AFTER_ELECTION: Duration = Duration::from_millis(300);
+
+/// The process's options out of the config.
+pub(crate) fn options(config: &Config) -> MysqldOptions {
+    let candidates = config.mysqld_candidates();
+    let mysqld =
+        candidates.iter().find(|path| path.is_file()).or(candidates.first()).cloned().unwrap_or_default();
+    MysqldOptions {
+        mysqld,
+        defaults_file: config.mysql.defaults_file.clone(),
+        extra_args: config.mysql.mysqld_args.clone(),
+        user: config.mysql.user.clone(),
+        meta_dir: config.raft.meta_datadir.clone(),
+    }
+}
+
+impl Agent {
+    pub(crate) fn start_mysqld(&mut self) {
+        self.local.in_transit = true;
+        self.local.start_at = None;
+        self.events.push(EventKind::Mysqld, "starting mysqld, read-only");
+        let (options, door, inputs) =
+            (options(&self.config), self.means.door.clone(), self.inputs_for_task());
+        tokio::spawn(async move {
+            let input = match Mysqld::start(&options).await {
+                Ok(mysqld) => Input::Started(Box::new(mysqld)),
+                Err(error @ StartError::Running { .. }) => match Mysqld::find(&options, &door, FIND).await {
+                    Some(mysqld) => Input::Started(Box::new(mysqld)),
+                    None => Input::StartFailed(error.to_string()),
+                },
+                Err(error) => Input::StartFailed(error.to_string()),
+            };
+            let _ = inputs.send(input).await;
+        });
+        self.local.starts += 1;
+    }
+
+    /// A server answers whose process is not known (started by hand, or by systemd).
+    pub(crate) fn find_mysqld(&mut self) {
+        self.local.in_transit = true;
+        let (options, door, inputs) =
+            (options(&self.config), self.means.door.clone(), self.inputs_for_task());
+        tokio::spawn(async move {
+            let input = match Mysqld::find(&options, &door, FIND).await {
+                Some(mysqld) => Input::Started(Box::new(mysqld)),
+                None => Input::StartFailed(
+                    "a server answers at mysql.host:mysql.port, but its process is not to be found: is it on this machine?"
+                        .to_owned(),
+                ),
+            };
+            let _ = inputs.send(input).await;
+        });
+    }
+
+    pub(crate) fn on_started(&mut self, mut mysqld: Mysqld) {
+        mysqld.look_every(LOOK_EVERY_PRIMARY);
+        let pid = mysqld.pid();
+        let mysqld = Arc::new(mysqld);
+        self.watch(Arc::clone(&mysqld));
+        let local = &mut self.local;
+        local.in_transit = false;
+        local.mysqld = Some(mysqld);
+        local.started = Instant::now();
+        local.mysqld_error.clear();
+        local.health.on_start();
+        local.account_checked = false;
+        local.variables = None;
+        local.sessions_killed = false;
+        local.drain_timed_out = false;
+        self.events.push(EventKind::Mysqld, format!("mysqld runs as process {pid}"));
+        self.look.notify_one();
+    }
+
+    fn watch(&self, mysqld: Arc<Mysqld>) {
+        let inputs = self.inputs_for_task();
+        tokio::spawn(async move {
+            let pid = mysqld.pid();
+            if let Err(error) = mysqld.wait_exit().await {
+                // No descriptor left: fall back to looking now and then; probes watch beside.
+                tracing::warn!(%error, pid, "mysqld cannot be watched closely");
+                while mysqld.is_alive() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+            if inputs.send(Input::Exiting { pid }).await.is_err() {
+                return;
+            }
+            while let Err(error) = mysqld.gone(GONE).await {
+                tracing::warn!(%error, "a dead mysqld is still there; it cannot be started again before it is gone");
+            }
+            let record = Box::new(mysqld.exit_record().await);
+            let _ = inputs.send(Input::Gone { pid, record }).await;
+        });
+    }
+
+    pub(crate) fn on_start_failed(&mut self, why: &str) {
+        self.local.in_transit = false;
+        self.events.push(EventKind::Trouble, format!("mysqld was not started: {why}"));
+        self.local.mysqld_error = why.to_owned();
+        self.schedule_start(0);
+    }
+
+    pub(crate) fn on_exiting(&mut self, pid: i32) {
+        if self.local.mysqld.as_ref().is_none_or(|mysqld| mysqld.pid() != pid) {
+            return;
+        }
+        if self.local.role_is_primary() {
+            self.events.story_begins("mysqld has died");
+        }
+        self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) has died or is ending"));
+        let local = &mut self.local;
+        local.health.on_exit();
+        local.mysqld = None;
+        local.in_transit = true;
+        local.server = None;
+        local.changed = Instant::now();
+        local.look_error = "mysqld does not run".to_owned();
+        self.look.notify_one();
+    }
+
+    pub(crate) fn on_gone(&mut self, pid: i32, record: &ExitRecord) {
+        self.local.in_transit = false;
+        let uptime = self.local.started.elapsed();
+        let text = record.to_string();
+        self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));
+        self.local.mysqld_error = text;
+        self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    fn schedule_start(&mut self, uptime_ms: u64) {
+        let mut after = match self.local.restarts.next(uptime_ms) {
+            RestartDecision::After(ms) => Duration::from_millis(ms),
+            RestartDecision::CrashLoop { exits, within_ms, retry_after_ms } => {
+                self.events.push(
+                    EventKind::Trouble,
+                    format!(
+                        "mysqld has ended {exits} times within {} s: a crash loop; tried again in {} s. Last words: {}",
+                        within_ms / 1000,
+                        retry_after_ms / 1000,
+                        self.local.mysqld_error
+                    ),
+                );
+                Duration::from_millis(retry_after_ms)
+            }
+        };
+        if self.local.was_primary {
+            after = after.max(AFTER_ELECTION);
+        }
+        self.local.start_at = Some(Instant::now() + after);
+    }
+
+    pub(crate) fn kill_mysqld(&mut self, why: &str) {
+        let Some(mysqld) = &self.local.mysqld else { return };
+        let pid = mysqld.pid();
+        match mysqld.kill() {
+            Ok(()) => self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) killed: {why}")),
+            Err(error) => {
+                self.events
+                    .push(EventKind::Trouble, format!("mysqld (process {pid}) could not be killed: {error}"));
+            }
+        }
+        // Not again before its end is seen, or some time has passed.
+        self.local.retry_at = Some(Instant::now() + Duration::from_secs(1));
+    }
+
+    pub(crate) async fn on_probed(&mut self, began: Instant, probe: Probe, detail: &str) {
+        if began < self.local.started {
+            return;
+        }
+        let before = self.local.health.verdict();
+        self.local.health.on_probe(probe);
+        let verdict = self.local.health.verdict();
+        if before == verdict {
+            return;
+        }
+        match (before, verdict) {
+            (_, Verdict::Missing(count)) => {
+                self.events.push(EventKind::Mysqld, format!("mysqld misses a probe ({count}): {detail}"));
+            }
+            (_, Verdict::Hung) => self.events.push(EventKind::Trouble, format!("mysqld hangs: {detail}")),
+            (_, Verdict::Dying) => {
+                self.events.push(EventKind::Mysqld, format!("mysqld lets nobody in any more: {detail}"));
+            }
+            (Verdict::Starting, Verdict::Serving) => {
+                self.events.push(EventKind::Mysqld, "mysqld answers");
+                self.look.notify_one();
+            }
+            (_, Verdict::Serving) => self.events.push(EventKind::Mysqld, "mysqld answers again"),
+            _ => {}
+        }
+        // Fitness follows from the verdict; the others must hear of it before they name this node.
+        let view = self.local_view();
+        self.step(xenon_election::Event::Looked(Box::new(view))).await;
+    }
+
+    pub(crate) fn on_session_lost(&mut self, began: Instant, detail: &str) {
+        // Only a hint: the probe that follows it at once decides.
+        if began >= self.local.started && self.local.mysqld.is_some() {
+            tracing::debug!(detail, "the watching session was lost");
+        }
+    }
+}
+
+impl crate::local::Local {
+    pub(crate) fn role_is_primary(&self) -> bool {
+        matches!(self.role, xenon_plan::Role::Primary { .. })
+    }
+}

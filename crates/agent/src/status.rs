@@ -1,0 +1,100 @@
+//! What this node says of itself.
+
+use crate::agent::Agent;
+use xenon_api::{BackupStatus, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus};
+use xenon_plan::observation::{ReceiverState, Replication};
+
+impl Agent {
+    pub(crate) fn status(&self) -> NodeStatus {
+        let record = self.core.record();
+        let config = record.config.as_ref();
+        NodeStatus {
+            id: self.core.id().clone(),
+            state: self.core.state().word().to_owned(),
+            view_id: record.term,
+            epoch_id: config.map_or(0, |config| config.id.version),
+            cluster: config.map(|config| config.cluster),
+            leader: self.core.leader().cloned(),
+            members: config.map_or_else(Vec::new, |config| {
+                config
+                    .members
+                    .iter()
+                    .map(|(id, member)| MemberStatus {
+                        id: id.clone(),
+                        standing: member.standing,
+                        priority: member.priority,
+                    })
+                    .collect()
+            }),
+            mysqld: self.mysqld_status(),
+            mysql: self.mysql_status(),
+            backup: BackupStatus { state: "NONE".to_owned(), last_error: String::new() },
+            counters: self.counters,
+            unfit: self.core.unfit(),
+            errant: record.errant.clone(),
+            doing: self.local.doing.clone(),
+            troubles: self.local.troubles.clone(),
+            last_promotion: self.events.last_promotion(),
+            config_path: self.config_path.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: self.began.elapsed().as_secs(),
+            state_uptime_s: self.state.1.elapsed().as_secs(),
+        }
+    }
+
+    fn mysqld_status(&self) -> MysqldStatus {
+        let local = &self.local;
+        MysqldStatus {
+            running: local.is_running(),
+            pid: local.mysqld.as_ref().and_then(|mysqld| u32::try_from(mysqld.pid()).ok()),
+            monitor: local.monitor,
+            last_error: local.mysqld_error.clone(),
+            starts: local.starts,
+        }
+    }
+
+    fn mysql_status(&self) -> MysqlStatus {
+        let address = format!("{}:{}", self.config.replication_host(), self.config.mysql.port);
+        let last_error = self.local.look_error.clone();
+        let Some(server) = &self.local.server else {
+            return MysqlStatus { address, last_error, ..MysqlStatus::default() };
+        };
+        let cluster = self.core.record().config.as_ref().map(|config| config.cluster);
+        MysqlStatus {
+            alive: last_error.is_empty() && self.local.health.cannot_serve().is_none(),
+            writable: server.is_writable(),
+            address,
+            version: server.version.clone(),
+            server_uuid: Some(server.server_uuid),
+            executed: server.executed.clone(),
+            marker: cluster.and_then(|cluster| server.received().last_number(&cluster)).unwrap_or(0),
+            binlog_file: server.binlog_file.clone(),
+            binlog_position: server.binlog_position,
+            replication: server.replication.as_ref().map(replication_status),
+            semi_sync_source: server
+                .semi_sync_source
+                .map(|source| (source.enabled, source.wait_for_replicas, source.clients)),
+            semi_sync_replica: server.semi_sync_replica.map(|replica| replica.enabled),
+            last_error,
+        }
+    }
+}
+
+fn replication_status(replication: &Replication) -> ReplicationStatus {
+    let last_error = if replication.applier_error.is_empty() {
+        replication.receiver_error.clone()
+    } else {
+        replication.applier_error.clone()
+    };
+    ReplicationStatus {
+        source: replication.source.to_string(),
+        io_running: replication.receiver == ReceiverState::Running,
+        sql_running: replication.applier_running,
+        retrieved: replication.retrieved.clone(),
+        source_log_file: replication.source_log_file.clone(),
+        read_source_log_pos: replication.read_source_log_pos,
+        seconds_behind: replication.seconds_behind,
+        last_error,
+    }
+}

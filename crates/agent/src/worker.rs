@@ -1,0 +1,279 @@
+//! Operations at the local server: one at a time, each in a task that only reports back.
+//!
+//! A task can be aborted at any await: the door then remembers the statement that was under way and ends it
+//! before it hands out the next control connection, so nothing of an aborted operation takes effect later.
+
+use crate::input::Input;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use xenon_election::Ticket;
+use xenon_gtid::GtidSet;
+use xenon_mysql::{Applied, Control, Door, ReadOnlyOutcome, Secret, SqlError};
+use xenon_plan::observation::ServerState;
+use xenon_plan::{Planned, Step, Variables};
+
+/// What most single statements get.
+const STATEMENT: Duration = Duration::from_secs(5);
+/// Waiting for an applier is done in pieces, with a new look at the situation in between.
+const APPLY_PIECE: Duration = Duration::from_secs(2);
+/// T1: how long writes may take to drain at a handover.
+const QUIESCE: Duration = Duration::from_millis(2_000);
+/// D1: how long writes may take to drain at a deposition, before D3.
+const DRAIN: Duration = Duration::from_millis(1_500);
+/// How long the target of a handover may take to apply the last transactions.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
+/// What operations need to know, the same for all.
+pub(crate) struct Means {
+    pub(crate) door: Door,
+    pub(crate) replication_user: String,
+    pub(crate) replication_password: Secret,
+    pub(crate) replication_ssl: bool,
+    pub(crate) primary_variables: Vec<(String, String)>,
+    pub(crate) replica_variables: Vec<(String, String)>,
+    /// How long the marker may wait for its acknowledgements.
+    pub(crate) marker_deadline: Duration,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Steps(Vec<Planned>),
+    Freeze(Ticket),
+    Quiesce(Ticket),
+    CatchUp(Ticket, GtidSet),
+}
+
+/// One step has ended.
+pub(crate) struct StepReport {
+    pub(crate) op: u64,
+    pub(crate) planned: Planned,
+    pub(crate) took: Duration,
+    pub(crate) result: Result<StepOutcome, String>,
+}
+
+/// How a step went.
+pub(crate) enum StepOutcome {
+    /// Done; perhaps with something to tell.
+    Done(Option<String>),
+    /// D1's bound passed.
+    DrainTimedOut,
+    /// Not yet: look again.
+    NotYet,
+    /// Not for this worker: the loop does it (process, address).
+    ForTheLoop,
+    /// Variables that could not be set.
+    SomeFailed(Vec<String>),
+}
+
+/// An operation has ended.
+pub(crate) struct Done {
+    pub(crate) op: u64,
+    pub(crate) what: What,
+    /// A look begun after the operation's last change.
+    pub(crate) state: Option<Box<ServerState>>,
+}
+
+pub(crate) enum What {
+    Steps,
+    Frozen { ticket: Ticket, result: Result<GtidSet, String>, drain_timed_out: bool },
+    Quiesced { ticket: Ticket, result: Result<GtidSet, String> },
+    CaughtUp { ticket: Ticket, result: Result<(), String> },
+}
+
+/// Runs `op` to its end and reports it.
+pub(crate) async fn run(id: u64, op: Op, means: Arc<Means>, inputs: mpsc::Sender<Input>) {
+    let (what, state) = match op {
+        Op::Steps(steps) => {
+            let state = run_steps(id, steps, &means, &inputs).await;
+            (What::Steps, state)
+        }
+        Op::Freeze(ticket) => {
+            let (result, drain_timed_out, state) = freeze(&means).await;
+            (What::Frozen { ticket, result, drain_timed_out }, state)
+        }
+        Op::Quiesce(ticket) => {
+            let (result, state) = quiesce(&means).await;
+            (What::Quiesced { ticket, result }, state)
+        }
+        Op::CatchUp(ticket, set) => (What::CaughtUp { ticket, result: catch_up(&means, &set).await }, None),
+    };
+    let done = Done { op: id, what, state: state.map(Box::new) };
+    // The loop is gone only when the agent ends.
+    let _ = inputs.send(Input::Done(done)).await;
+}
+
+async fn run_steps(
+    id: u64,
+    steps: Vec<Planned>,
+    means: &Means,
+    inputs: &mpsc::Sender<Input>,
+) -> Option<ServerState> {
+    let mut control: Option<Control> = None;
+    let mut changed = false;
+    for planned in steps {
+        let began = Instant::now();
+        let result = run_step(&planned.step, &mut control, means).await;
+        let goes_on =
+            matches!(result, Ok(StepOutcome::Done(_) | StepOutcome::SomeFailed(_) | StepOutcome::ForTheLoop));
+        changed |= !matches!(result, Ok(StepOutcome::ForTheLoop));
+        let report = StepReport {
+            op: id,
+            planned,
+            took: began.elapsed(),
+            result: result.map_err(|error| error.to_string()),
+        };
+        if inputs.send(Input::Step(report)).await.is_err() || !goes_on {
+            break;
+        }
+    }
+    drop(control);
+    if !changed {
+        return None;
+    }
+    means.door.observe(STATEMENT).await.ok()
+}
+
+async fn run_step(step: &Step, held: &mut Option<Control>, means: &Means) -> Result<StepOutcome, SqlError> {
+    if matches!(step, Step::StartMysqld | Step::KillMysqld | Step::AddressUp | Step::AddressDown) {
+        return Ok(StepOutcome::ForTheLoop);
+    }
+    let control = match held {
+        Some(control) if control.is_usable() => control,
+        other => {
+            // Its turn must be over before the next one can have it.
+            drop(other.take());
+            other.insert(means.door.control(STATEMENT).await?)
+        }
+    };
+    match step {
+        Step::StartMysqld | Step::KillMysqld | Step::AddressUp | Step::AddressDown => {}
+        Step::CloseWrites => {
+            return Ok(match control.set_read_only(DRAIN).await? {
+                ReadOnlyOutcome::Done => StepOutcome::Done(None),
+                ReadOnlyOutcome::TimedOut => StepOutcome::DrainTimedOut,
+            });
+        }
+        Step::KillSessions => {
+            let killed = control.kill_sessions(STATEMENT).await?;
+            return Ok(StepOutcome::Done(Some(format!("{killed} session(s)"))));
+        }
+        Step::EnsureAccount => {
+            let (user, password) = (&means.replication_user, &means.replication_password);
+            let ensured =
+                control.ensure_replication_account(user, password, means.replication_ssl, STATEMENT).await?;
+            return Ok(StepOutcome::Done(Some(format!("{ensured:?}").to_lowercase())));
+        }
+        Step::StartApplier => control.start_applier(STATEMENT).await?,
+        Step::StopReceiver => control.stop_receiver(STATEMENT).await?,
+        Step::StartReceiver => control.start_receiver(STATEMENT).await?,
+        Step::StopReplication => control.stop_replication(STATEMENT).await?,
+        Step::ForgetSource => control.reset_replication_all(STATEMENT).await?,
+        Step::WaitApplied { set } => {
+            return Ok(match control.wait_applied(set, APPLY_PIECE).await? {
+                Applied::Applied => StepOutcome::Done(None),
+                Applied::TimedOut => StepOutcome::NotYet,
+            });
+        }
+        Step::PointAnew { source } | Step::Repoint { source } => {
+            let full = matches!(step, Step::PointAnew { .. });
+            let (user, password, ssl) =
+                (&means.replication_user, &means.replication_password, means.replication_ssl);
+            control.point_at(source, user, password, ssl, full, STATEMENT).await?;
+        }
+        Step::SemiSyncSourceOn { acknowledgements } => {
+            control.load_semi_sync_plugins(STATEMENT).await?;
+            control.semi_sync_source(true, *acknowledgements, STATEMENT).await?;
+        }
+        Step::SemiSyncSourceOff => control.semi_sync_source_off(STATEMENT).await?,
+        Step::SemiSyncReplica { on } => {
+            control.load_semi_sync_plugins(STATEMENT).await?;
+            control.semi_sync_replica(*on, STATEMENT).await?;
+        }
+        Step::AllowOwnWrites => control.allow_own_writes(STATEMENT).await?,
+        Step::WriteMarker { markers, term } => {
+            let written = control.write_marker(markers, *term, means.marker_deadline).await?;
+            return Ok(StepOutcome::Done(Some(format!("{written:?}").to_lowercase())));
+        }
+        Step::Open => control.open_for_writes(STATEMENT).await?,
+        Step::SetVariables { role } => {
+            let variables = match role {
+                Variables::Primary => &means.primary_variables,
+                Variables::Replica => &means.replica_variables,
+            };
+            let failed: Vec<_> = control
+                .set_variables(variables, STATEMENT)
+                .await
+                .into_iter()
+                .filter_map(|(name, result)| result.err().map(|error| format!("{name}: {error}")))
+                .collect();
+            if !failed.is_empty() {
+                return Ok(StepOutcome::SomeFailed(failed));
+            }
+        }
+    }
+    Ok(StepOutcome::Done(None))
+}
+
+/// V3 and V5: the server can acknowledge nothing more to a client, accepts nothing more from an older leader,
+/// and only then is its position read.
+async fn freeze(means: &Means) -> (Result<GtidSet, String>, bool, Option<ServerState>) {
+    let frozen = async {
+        let mut control = means.door.control(STATEMENT).await?;
+        if control.set_read_only(DRAIN).await? == ReadOnlyOutcome::TimedOut {
+            return Ok(None);
+        }
+        control.freeze_replica(STATEMENT).await.map(Some)
+    };
+    match frozen.await {
+        Ok(Some(frozen)) => (Ok(frozen.state.received()), false, Some(frozen.state)),
+        Ok(None) => (Err("its commits do not drain".to_owned()), true, None),
+        Err(error) => {
+            let error: SqlError = error;
+            (Err(error.to_string()), false, None)
+        }
+    }
+}
+
+/// T1: closed and drained within the bound, or open as before.
+async fn quiesce(means: &Means) -> (Result<GtidSet, String>, Option<ServerState>) {
+    let closed = async {
+        let mut control = means.door.control(STATEMENT).await?;
+        let outcome = control.set_read_only(QUIESCE).await?;
+        if outcome == ReadOnlyOutcome::TimedOut {
+            drop(control);
+            // Undone here already, so that the server is closed no longer than it took to find out.
+            let mut control = means.door.control(STATEMENT).await?;
+            control.open_for_writes(STATEMENT).await?;
+        }
+        Ok::<_, SqlError>(outcome)
+    };
+    match closed.await {
+        Ok(ReadOnlyOutcome::Done) => match means.door.observe(STATEMENT).await {
+            Ok(state) => (Ok(state.executed.clone()), Some(state)),
+            Err(error) => (Err(error.to_string()), None),
+        },
+        Ok(ReadOnlyOutcome::TimedOut) => (
+            Err(format!(
+                "running statements did not end within {} ms (a long transaction, LOCK TABLES, or a commit without acknowledgement)",
+                QUIESCE.as_millis()
+            )),
+            means.door.observe(STATEMENT).await.ok(),
+        ),
+        Err(error) => (Err(error.to_string()), None),
+    }
+}
+
+async fn catch_up(means: &Means, set: &GtidSet) -> Result<(), String> {
+    let applied = async { means.door.control(STATEMENT).await?.wait_applied(set, CATCH_UP).await };
+    match applied.await {
+        Ok(Applied::Applied) => Ok(()),
+        Ok(Applied::TimedOut) => Err(format!(
+            "it has not applied everything within {} ms: wait until it lags less",
+            CATCH_UP.as_millis()
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}
