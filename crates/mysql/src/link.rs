@@ -67,6 +67,8 @@ pub(crate) struct Link {
     dialect: Dialect,
     purpose: Purpose,
     abandoned: Arc<Abandoned>,
+    /// The semi-sync variables of this server, once both sides are known to be loaded; see `look.rs`.
+    pub(crate) semi_sync_variables: Vec<String>,
 }
 
 impl Link {
@@ -94,7 +96,14 @@ impl Link {
         abandoned.opened(id);
         // The words are those of the oldest server until this one has said what it is.
         let dialect = Dialect::of("8.0.0")?;
-        let mut link = Self { conn: Some(conn), id, dialect, purpose, abandoned: Arc::clone(abandoned) };
+        let mut link = Self {
+            conn: Some(conn),
+            id,
+            dialect,
+            purpose,
+            abandoned: Arc::clone(abandoned),
+            semi_sync_variables: Vec::new(),
+        };
         // Asked first and alone: an unsupported server gets a clear refusal and none of our session settings.
         let sets = link.ask("asking for the server's version", "SELECT @@version", until).await?;
         let version =

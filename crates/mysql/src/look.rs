@@ -15,21 +15,53 @@ use crate::{Dialect, SqlError};
 
 const WHAT: &str = "looking at mysqld";
 
+/// The plugin that has the variable is not loaded.
+const UNKNOWN_VARIABLE: u16 = 1193;
+
+/// Which of the statements has the semi-sync variables.
+const SEMI_SYNC_VARIABLES: usize = 2;
+
 /// Looks over `link`, in one round trip.
 pub(crate) async fn look(link: &mut Link, until: Instant) -> Result<ServerState, SqlError> {
-    let sql = statements(&link.dialect());
-    decode(link.ask(WHAT, sql, until).await?)
+    let (dialect, known) = (link.dialect(), std::mem::take(&mut link.semi_sync_variables));
+    let sets = match link.ask(WHAT, statements(&dialect, &known), until).await {
+        // A plugin was unloaded since.
+        Err(error) if !known.is_empty() && error.is_code(UNKNOWN_VARIABLE) => {
+            link.ask(WHAT, statements(&dialect, &[]), until).await?
+        }
+        outcome => outcome?,
+    };
+    link.semi_sync_variables = semi_sync_names(sets.get(SEMI_SYNC_VARIABLES));
+    decode(sets)
+}
+
+/// The names of the semi-sync variables, when both sides are loaded: naming them in a SELECT costs a tenth of searching all
+/// variables for them. With a side missing it is searched for each time, so that a plugin loaded later is noticed.
+fn semi_sync_names(rows: Option<&Rows>) -> Vec<String> {
+    let Some(rows) = rows else { return Vec::new() };
+    let names: Vec<String> = pairs(rows).into_keys().collect();
+    let both = ["rpl_semi_sync_source_enabled", "rpl_semi_sync_replica_enabled"]
+        .iter()
+        .all(|wanted| names.iter().any(|name| name == wanted));
+    if both { real_names(rows) } else { Vec::new() }
 }
 
 /// All statements of a look. The order matters: the retrieved set comes before the executed one, so that a transaction that
 /// is applied in between is in both rather than in neither; the purged set before the executed one, so that it is part of it.
-pub(crate) fn statements(dialect: &Dialect) -> String {
+fn statements(dialect: &Dialect, semi_sync: &[String]) -> String {
     let words = dialect.words;
+    let semi_sync = if semi_sync.is_empty() {
+        "SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'".to_owned()
+    } else {
+        let columns: Vec<String> =
+            semi_sync.iter().map(|name| format!("@@global.{name} AS {name}")).collect();
+        format!("SELECT {}", columns.join(", "))
+    };
     format!(
         "SHOW {} STATUS FOR CHANNEL ''; \
          SELECT @@global.gtid_purged, @@global.gtid_executed, @@server_uuid, @@version, @@server_id, @@global.read_only, \
          @@global.super_read_only, @@pid_file, @@datadir, @@global.gtid_mode, @@global.log_bin, @@global.{}; \
-         SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'; \
+         {semi_sync}; \
          SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'; \
          {}",
         words.replica, words.log_replica_updates, words.binlog_status
@@ -37,7 +69,7 @@ pub(crate) fn statements(dialect: &Dialect) -> String {
 }
 
 /// Reads the answers to [`statements`].
-pub(crate) fn decode(sets: Vec<Rows>) -> Result<ServerState, SqlError> {
+fn decode(sets: Vec<Rows>) -> Result<ServerState, SqlError> {
     let mut sets = sets.into_iter();
     let mut next = || sets.next().unwrap_or_default();
     let (replication, server, variables, status, binlog) = (next(), next(), next(), next(), next());
@@ -107,9 +139,25 @@ fn replication_of(row: &Row) -> Result<Option<Replication>, SqlError> {
 
 /// Names of semi-sync variables and states in the new words, whichever plugin is loaded, with their values.
 fn pairs(rows: &Rows) -> HashMap<String, String> {
-    rows.iter()
-        .filter_map(|row| Some((semi_sync_in_new_words(&text(row, 0)?.to_ascii_lowercase()), text(row, 1)?)))
-        .collect()
+    let new_words = |name: String| semi_sync_in_new_words(&name.to_ascii_lowercase());
+    if let Some(row) = as_columns(rows) {
+        let column = |index: usize| row.columns_ref().get(index).map(|column| column.name_str().into_owned());
+        return (0..row.len()).filter_map(|i| Some((new_words(column(i)?), text(row, i)?))).collect();
+    }
+    rows.iter().filter_map(|row| Some((new_words(text(row, 0)?), text(row, 1)?))).collect()
+}
+
+/// The names as the server has them.
+fn real_names(rows: &Rows) -> Vec<String> {
+    match as_columns(rows) {
+        Some(row) => row.columns_ref().iter().map(|column| column.name_str().into_owned()).collect(),
+        None => rows.iter().filter_map(|row| text(row, 0)).collect(),
+    }
+}
+
+/// The one row of a SELECT of variables; `None` for the two columns of SHOW.
+fn as_columns(rows: &Rows) -> Option<&Row> {
+    rows.first().filter(|row| row.len() != 2)
 }
 
 fn semi_sync_source(

@@ -152,6 +152,26 @@ async fn measure() {
     report("probe", probes);
     report("observe", looks);
     report("control, idle connection there", controls);
+    for sql in [
+        "SHOW REPLICA STATUS FOR CHANNEL ''",
+        "SELECT @@global.gtid_purged, @@global.gtid_executed, @@server_uuid, @@version",
+        "SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'",
+        "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'",
+        "SELECT * FROM performance_schema.global_variables WHERE VARIABLE_NAME LIKE 'rpl_semi_sync%'",
+        "SELECT * FROM performance_schema.global_status WHERE VARIABLE_NAME IN ('Rpl_semi_sync_source_clients', \
+         'Rpl_semi_sync_source_wait_sessions', 'Rpl_semi_sync_source_status', 'Rpl_semi_sync_replica_status')",
+        "SELECT @@rpl_semi_sync_source_enabled, @@rpl_semi_sync_replica_enabled, @@rpl_semi_sync_source_timeout",
+        "SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_NAME LIKE 'rpl%'",
+        "SHOW BINARY LOG STATUS",
+    ] {
+        let mut times = Vec::new();
+        for _ in 0..100 {
+            let started = Instant::now();
+            let _: Vec<mysql_async::Row> = admin.query(sql).await.unwrap();
+            times.push(started.elapsed());
+        }
+        report(sql, times);
+    }
     let mut alive = Vec::new();
     for _ in 0..10_000 {
         let started = Instant::now();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mysql_async::prelude::Queryable;
 use support::*;
 use xenon_gtid::Uuid;
-use xenon_mysql::{Applied, MarkerWritten, Secret};
+use xenon_mysql::{Applied, MarkerWritten, Secret, SqlError};
 use xenon_plan::observation::{ReceiverState, SourceAddress};
 
 const CLUSTER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
@@ -131,6 +131,49 @@ async fn a_given_up_start_never_undoes_a_freeze() {
         let stopped = later.replication.as_ref().unwrap().receiver == ReceiverState::Stopped;
         assert!(stopped && later.received() == frozen.received(), "round {round}, {outcome:?}");
     }
+}
+
+/// The statement is stuck behind another one's lock in the server, where KILL does not reach it: the next control must not
+/// open before it is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_changed_while_a_given_up_start_is_stuck() {
+    let pair = Pair::start(37, false).await;
+    let door = &pair.replica.door;
+    // The applier's own commit waits for an acknowledgement that never comes, STOP waits for the applier and holds the
+    // channel, START waits for the channel.
+    let mut control = door.control(LONG).await.unwrap();
+    control.stop_receiver(LONG).await.unwrap();
+    control.semi_sync_source(true, 1, LONG).await.unwrap();
+    control.start_receiver(LONG).await.unwrap();
+    pair.receiving().await;
+    pair.source.sql("INSERT INTO d.t VALUES (1)").await;
+    eventually("the applier's commit waits", || async {
+        door.observe(LONG).await.unwrap().semi_sync_source.unwrap().waiting_sessions == 1
+    })
+    .await;
+    control.stop_receiver(LONG).await.unwrap();
+    let mut stopper = pair.replica.client().await;
+    let stopping = tokio::spawn(async move { stopper.query_drop("STOP REPLICA SQL_THREAD").await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!stopping.is_finished());
+    let error = control.start_receiver(Duration::from_millis(200)).await.unwrap_err();
+    assert!(matches!(error, SqlError::Timeout { .. }), "{error}");
+    drop(control);
+    let error = door.control(Duration::from_millis(500)).await.unwrap_err();
+    println!("while it is stuck: {error}");
+    assert!(matches!(error, SqlError::Timeout { .. }), "{error}");
+    println!("a look meanwhile: {:?}", door.observe(Duration::from_millis(500)).await.map(|_| ()));
+
+    let mut releasing = pair.replica.client().await;
+    releasing.query_drop("SET GLOBAL rpl_semi_sync_source_enabled = 0").await.unwrap();
+    let mut control = door.control(LONG).await.unwrap();
+    let frozen = control.freeze_replica(LONG).await.unwrap().state;
+    pair.source.sql("INSERT INTO d.t VALUES (2)").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let later = door.observe(LONG).await.unwrap();
+    assert_eq!(later.replication.as_ref().unwrap().receiver, ReceiverState::Stopped);
+    assert_eq!(later.received(), frozen.received());
+    let _ = stopping.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
