@@ -90,6 +90,7 @@ impl Abandoned {
     /// not release it (D2), but it does nothing more afterwards: the server runs no further statement of a killed session.
     pub(crate) async fn end_all(&self, link: &mut Link, until: Instant) -> Result<(), SqlError> {
         let what = "ending statements that were given up";
+        let started = Instant::now();
         let mut owners: Option<Owners> = None;
         loop {
             let ids = self.given_up();
@@ -120,10 +121,9 @@ impl Abandoned {
                 return Ok(());
             }
             if Instant::now() + LOOK_AGAIN >= until {
-                return Err(SqlError::Timeout {
-                    what: format!("{what}: KILL was sent, they are still there"),
-                    after_ms: 0,
-                });
+                let after_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let what = format!("{what}: KILL was sent, and they are still there");
+                return Err(SqlError::Timeout { what, after_ms });
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }

@@ -205,3 +205,33 @@ fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, SqlError> {
         SqlError::decode(WHAT, format!("{name} is '{shown}'"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_by_version() {
+        let known = ["rpl_semi_sync_source_enabled".to_owned()];
+        #[rustfmt::skip]
+        let table = [
+            ("8.0.20", "SHOW SLAVE STATUS FOR",   "@@global.log_slave_updates",   "SHOW MASTER STATUS"),
+            ("8.0.25", "SHOW REPLICA STATUS FOR", "@@global.log_slave_updates",   "SHOW MASTER STATUS"),
+            ("8.0.36", "SHOW REPLICA STATUS FOR", "@@global.log_replica_updates", "SHOW MASTER STATUS"),
+            ("9.7.4",  "SHOW REPLICA STATUS FOR", "@@global.log_replica_updates", "SHOW BINARY LOG STATUS"),
+        ];
+        for (version, status, updates, binlog) in table {
+            let dialect = Dialect::of(version).expect(version);
+            let sql = statements(&dialect, &[]);
+            assert!(
+                sql.starts_with(status) && sql.contains(updates) && sql.ends_with(binlog),
+                "{version}: {sql}"
+            );
+            assert!(sql.contains("SHOW GLOBAL VARIABLES LIKE"));
+            let sql = statements(&dialect, &known);
+            assert!(
+                sql.contains("SELECT @@global.rpl_semi_sync_source_enabled AS rpl_semi_sync_source_enabled;")
+            );
+        }
+    }
+}

@@ -27,7 +27,7 @@ impl Control {
     /// Sets `super_read_only`, waiting at most `bound` for running statements and commits.
     ///
     /// The wait is ended by `KILL QUERY`, since the server's own bound counts whole seconds only. While it waits, new writes
-    /// wait, too.
+    /// wait, too. When the server does not even answer to that within another second it is [`SqlError::Timeout`].
     pub async fn set_read_only(&mut self, bound: Duration) -> Result<ReadOnlyOutcome, SqlError> {
         let door = self.door.clone();
         match close(self.link()?, &door, bound).await {

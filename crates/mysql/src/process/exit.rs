@@ -40,7 +40,7 @@ impl std::fmt::Display for ExitRecord {
 }
 
 impl Mysqld {
-    /// What is known of its end. Before the end: the last lines only.
+    /// What is known of its end. Code and signal are known once it is reaped: call it after [`Mysqld::gone`].
     pub async fn exit_record(&self) -> ExitRecord {
         let status = self.reaped.as_ref().and_then(|reaped| *reaped.borrow());
         let mut record = ExitRecord {
