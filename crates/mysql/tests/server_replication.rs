@@ -198,7 +198,8 @@ async fn a_marker_waits_for_its_acknowledgement() {
     println!("waited {:?}, {:?} after the acker's start", written - started, written - acker);
     let state = pair.source.door.observe(LONG).await.unwrap();
     assert_eq!(state.executed.last_number(&cluster), Some(5));
-    assert_eq!(state.semi_sync_source.unwrap().clients, 1);
+    // Two when the replica's old dump thread still lives: the server counts threads, not replicas.
+    assert!(state.semi_sync_source.unwrap().clients >= 1);
     eventually("the replica has it", || async {
         pair.replica.door.observe(LONG).await.unwrap().received().last_number(&cluster) == Some(5)
     })
@@ -207,7 +208,7 @@ async fn a_marker_waits_for_its_acknowledgement() {
     // Replicas' threads are spared with the clients' sessions, and can be ended on their own.
     assert_eq!(source.kill_sessions(LONG).await.unwrap(), 0);
     assert_eq!(source.kill_dump_threads_of(Some("203.0.113.1"), LONG).await.unwrap(), 0);
-    assert_eq!(source.kill_dump_threads_of(None, LONG).await.unwrap(), 1);
+    assert!(source.kill_dump_threads_of(None, LONG).await.unwrap() >= 1);
     pair.receiving().await;
     // Switched off only when no client can write and nothing waits (D2).
     assert!(source.semi_sync_source_off(LONG).await.is_err());
