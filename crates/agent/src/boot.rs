@@ -4,7 +4,7 @@ use crate::agent::Agent;
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::input::Input;
-use crate::local::Local;
+use crate::local::{Local, server_view};
 use crate::store::Store;
 use crate::worker::Means;
 use crate::{mysqld, observer, peers};
@@ -22,6 +22,7 @@ use xenon_channel::{Client, ClientOptions, Identity, Limits, Server};
 use xenon_config::{Config, Endpoint};
 use xenon_election::{Election, LocalView, NodeId, Record, Rules, Start};
 use xenon_mysql::{Door, DoorOptions, Mysqld};
+use xenon_plan::health::Probe;
 use xenon_plan::{Address, is_promoted};
 
 /// Inputs that may wait for the loop.
@@ -105,6 +106,10 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         local.address = Address::Here;
         local.was_primary = true;
     }
+    if local.server.is_some() {
+        local.health.on_start();
+        local.health.on_probe(Probe::Answered);
+    }
 
     let options =
         ClientOptions { link_deadline: Duration::from_millis(times.election_ms), ..ClientOptions::default() };
@@ -123,13 +128,15 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         format!("xenon {} starts as {id}, process {}", env!("CARGO_PKG_VERSION"), std::process::id()),
     );
     let look = observer::spawn(door, times, inputs.clone());
-    let (core, first) = Election::start(Start {
-        id,
-        record,
-        local: LocalView::default(),
-        primary_of_term,
-        rules: Rules::all(),
-    });
+    // Complete from the start: a leader that resumes tells the others at once where its server is (T3).
+    let view = LocalView {
+        server: local.server.as_ref().map(server_view),
+        unfit: local.server.is_none().then(|| "its mysqld has not answered yet".to_owned()),
+        source_host: config.replication_host().to_owned(),
+        source_port: config.mysql.port,
+    };
+    let (core, first) =
+        Election::start(Start { id, record, local: view, primary_of_term, rules: Rules::all() });
     let mut agent = Agent {
         config_path: path.display().to_string(),
         core,

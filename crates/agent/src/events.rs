@@ -82,11 +82,13 @@ impl Events {
             log.events.push_back(event.clone());
             event
         };
-        let at = event.since_start_ms.map(|ms| format!("+{ms:.1} ms")).unwrap_or_default();
-        match kind {
-            EventKind::Trouble => tracing::warn!(kind = "trouble", at, "{}", event.text),
-            EventKind::Step => tracing::info!(kind = "step", at, "{}", event.text),
-            _ => tracing::info!(kind = ?kind, at, "{}", event.text),
+        let (kind, text) = (event.kind.word(), &event.text);
+        // The milliseconds of a failover or handover stand first: the log is read as a story.
+        match (event.kind, event.since_start_ms) {
+            (EventKind::Trouble, Some(ms)) => tracing::warn!(kind, ms, "[+{ms:.1} ms] {text}"),
+            (EventKind::Trouble, None) => tracing::warn!(kind, "{text}"),
+            (_, Some(ms)) => tracing::info!(kind, ms, "[+{ms:.1} ms] {text}"),
+            (_, None) => tracing::info!(kind, "{text}"),
         }
         self.inner.news.notify_waiters();
     }

@@ -67,6 +67,17 @@ pub(crate) struct Running {
     pub(crate) task: AbortHandle,
 }
 
+/// What of a look matters to who leads.
+pub(crate) fn server_view(state: &ServerState) -> ServerView {
+    ServerView {
+        server_uuid: state.server_uuid,
+        received: state.received(),
+        unapplied: state.unapplied().count(),
+        acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.operational),
+        acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
+    }
+}
+
 impl Local {
     pub(crate) fn new(misses_to_hang: u32, monitor: bool) -> Local {
         let now = Instant::now();
@@ -276,13 +287,7 @@ impl Agent {
     }
 
     pub(crate) fn local_view(&self) -> LocalView {
-        let server = self.local.server.as_ref().map(|state| ServerView {
-            server_uuid: state.server_uuid,
-            received: state.received(),
-            unapplied: state.unapplied().count(),
-            acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.operational),
-            acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
-        });
+        let server = self.local.server.as_ref().map(server_view);
         LocalView {
             server,
             unfit: unfit(&self.seen()),

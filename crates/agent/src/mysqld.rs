@@ -141,7 +141,7 @@ impl Agent {
     pub(crate) fn on_gone(&mut self, pid: i32, record: &ExitRecord) {
         self.local.in_transit = false;
         let uptime = self.local.started.elapsed();
-        let text = record.to_string();
+        let text = last_words(record);
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));
         self.local.mysqld_error = text;
         self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));
@@ -225,4 +225,23 @@ impl crate::local::Local {
     pub(crate) fn role_is_primary(&self) -> bool {
         matches!(self.role, xenon_plan::Role::Primary { .. })
     }
+}
+
+/// How it ended, and the errors among its last words; the rest is in its own log.
+fn last_words(record: &ExitRecord) -> String {
+    let brief = ExitRecord {
+        last_lines: record
+            .last_lines
+            .iter()
+            .filter(|line| {
+                line.contains("[ERROR]") || line.contains("got signal") || line.contains("Assertion")
+            })
+            .cloned()
+            .collect(),
+        log_file: None,
+        ..record.clone()
+    };
+    let log =
+        record.log_file.as_ref().map(|path| format!(" (its log: {})", path.display())).unwrap_or_default();
+    format!("{brief}{log}")
 }

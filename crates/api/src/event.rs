@@ -45,6 +45,23 @@ pub enum EventKind {
     Agent,
 }
 
+impl EventKind {
+    /// The word that logs and tables show.
+    pub fn word(self) -> &'static str {
+        match self {
+            EventKind::Election => "election",
+            EventKind::Step => "step",
+            EventKind::Mysqld => "mysqld",
+            EventKind::Config => "config",
+            EventKind::Handover => "handover",
+            EventKind::Operator => "operator",
+            EventKind::Hook => "hook",
+            EventKind::Trouble => "trouble",
+            EventKind::Agent => "agent",
+        }
+    }
+}
+
 /// Some events, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventPage {

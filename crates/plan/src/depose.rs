@@ -18,6 +18,10 @@ pub(crate) fn plan(reason: &str, may_kill: bool, seen: &Seen, plan: &mut Plan) {
         plan.push(Step::KillMysqld, format!("it hangs, so it cannot be closed any other way (D3): {reason}"));
         return;
     }
+    if seen.health == Verdict::Dying {
+        // It lets nobody in, so no client writes, and what is under way gets no acknowledgement (V3).
+        return;
+    }
     let Some(server) = &seen.server else { return };
     if !server.super_read_only {
         if may_kill && seen.drain_timed_out {

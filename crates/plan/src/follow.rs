@@ -13,11 +13,6 @@ pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan:
     if plan.steps.iter().any(|planned| planned.step == Step::KillMysqld) {
         return;
     }
-    if server.semi_sync_source.is_some_and(|source| source.enabled) {
-        // The applier's commits would wait for acknowledgements that nobody sends. Nothing is released by
-        // it (D2): the server is read-only and drained before this step.
-        plan.push(Step::SemiSyncSourceOff, "a replica's applier must not wait for acknowledgements");
-    }
     if !seen.account_checked {
         plan.push(Step::EnsureAccount, "the others need it on this server when it becomes the primary");
     }
@@ -38,6 +33,7 @@ pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan:
     }
     match &server.replication {
         Some(replication) if is_configured(replication, seen) => {
+            semi_sync_source_off(server, plan);
             repoint(source, replication, restart_receiver, seen, plan);
         }
         other => point_anew(source, other.as_ref(), server, plan),
@@ -128,8 +124,19 @@ fn point_anew(
         plan.push(Step::StopReplication, "its settings are not ours");
     }
     plan.push(Step::PointAnew { source: source.clone() }, format!("{source} is the primary"));
+    // The receiver first: the new primary's marker waits for somebody's acknowledgement, and switching the
+    // source side off takes up to a second.
     plan.push(Step::StartReceiver, format!("{source} is the primary"));
+    semi_sync_source_off(server, plan);
     plan.push(Step::StartApplier, format!("{source} is the primary"));
+}
+
+/// The applier's commits would wait for acknowledgements that nobody sends. Nothing is released by it (D2): the
+/// server is read-only and drained before this step.
+fn semi_sync_source_off(server: &ServerState, plan: &mut Plan) {
+    if server.semi_sync_source.is_some_and(|source| source.enabled) {
+        plan.push(Step::SemiSyncSourceOff, "a replica's applier must not wait for acknowledgements");
+    }
 }
 
 pub(crate) fn plan_invalid(errant: &GtidSet, seen: &Seen, plan: &mut Plan) {

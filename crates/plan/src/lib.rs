@@ -30,6 +30,10 @@ pub fn plan(role: &Role, seen: &Seen) -> Plan {
         plan.push(Step::StartMysqld, "mysqld does not run, and the monitor is on");
         return plan;
     }
+    if seen.health == health::Verdict::Dying && !matches!(role, Role::Fenced { .. }) {
+        // A server that shuts down takes no statements; what comes next depends on how it starts again.
+        return plan;
+    }
     match role {
         Role::Unmanaged | Role::Hold | Role::Stopped => {}
         Role::Primary { term, markers, acknowledgements, closed } => {
