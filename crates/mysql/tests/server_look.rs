@@ -40,6 +40,15 @@ async fn a_server_that_hangs_times_out_and_is_well_again_afterwards() {
     server.door.observe(LONG).await.unwrap();
     let pid = rustix::process::Pid::from_raw(server.mysqld.pid()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    // The signal is on its way to every thread: one may still answer until it has arrived.
+    eventually("every thread has stopped", || async {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", server.mysqld.pid())).unwrap();
+        tasks.flatten().all(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('T'))
+        })
+    })
+    .await;
     let short = Duration::from_millis(100);
     let started = Instant::now();
     // Several at once, more than there are idle connections.
@@ -50,7 +59,8 @@ async fn a_server_that_hangs_times_out_and_is_well_again_afterwards() {
         })
         .collect();
     for probe in probes {
-        assert!(matches!(probe.await.unwrap(), Err(SqlError::Timeout { .. })));
+        let outcome = probe.await.unwrap();
+        assert!(matches!(outcome, Err(SqlError::Timeout { .. })), "{outcome:?}");
     }
     assert!(matches!(server.door.observe(short).await, Err(SqlError::Timeout { .. })));
     assert!(started.elapsed() < Duration::from_millis(600), "{:?}", started.elapsed());
