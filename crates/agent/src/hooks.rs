@@ -30,39 +30,42 @@ async fn run(command: &str, bound: Duration) -> Result<String, String> {
         .spawn()
         .map_err(|error| format!("bash cannot be run: {error}"))?;
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
-    let mut output = Vec::new();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let ended = tokio::time::timeout(bound, async {
-        let mut bytes = [0; 1024];
-        if let Some(stderr) = &mut stderr {
-            drain(stderr, &mut output, &mut bytes).await;
-        }
-        if let Some(stdout) = &mut stdout {
-            drain(stdout, &mut output, &mut bytes).await;
-        }
-        child.wait().await
+        // Both at once: a command blocks when either pipe is full.
+        let (stderr, stdout) = tokio::join!(drain(stderr), drain(stdout));
+        (child.wait().await, [stderr, stdout].concat())
     })
     .await;
+    let (ended, output) = match ended {
+        Ok((status, output)) => (Some(status), output),
+        Err(_) => (None, Vec::new()),
+    };
     let text = String::from_utf8_lossy(&output).trim().to_owned();
     match ended {
-        Ok(Ok(status)) if status.success() => Ok(text),
-        Ok(Ok(status)) => Err(format!("{status}: {text}")),
-        Ok(Err(error)) => Err(format!("{error}: {text}")),
-        Err(_) => {
+        Some(Ok(status)) if status.success() => Ok(text),
+        Some(Ok(status)) => Err(format!("{status}: {text}")),
+        Some(Err(error)) => Err(format!("{error}: {text}")),
+        None => {
             // What it has started goes with it: the whole process group.
             if let Some(group) = group {
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
-            Err(format!("not done within {} ms, killed: {text}", bound.as_millis()))
+            Err(format!("not done within {} ms, killed", bound.as_millis()))
         }
     }
 }
 
-async fn drain(from: &mut (impl AsyncReadExt + Unpin), output: &mut Vec<u8>, bytes: &mut [u8]) {
-    while let Ok(read @ 1..) = from.read(bytes).await {
+/// Reads to the end and keeps the beginning.
+async fn drain(from: Option<impl AsyncReadExt + Unpin>) -> Vec<u8> {
+    let mut output = Vec::new();
+    let Some(mut from) = from else { return output };
+    let mut bytes = [0; 1024];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
         let room = OUTPUT.saturating_sub(output.len());
         output.extend(bytes.iter().take(read.min(room)));
     }
+    output
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Local {
             address_retry: None,
             account_checked: false,
             variables: None,
-            sessions_killed: false,
+            sessions_killed: true,
             drain_timed_out: false,
             failures: 0,
             retry_at: None,
@@ -185,6 +185,7 @@ impl Agent {
             local.promoted = None;
         }
         local.role = role;
+        local.set_look_every();
         self.look.notify_one();
     }
 

@@ -10,8 +10,10 @@ use xenon_config::Config;
 use xenon_mysql::{ExitRecord, Mysqld, MysqldOptions, RestartDecision, StartError};
 use xenon_plan::health::{Probe, Verdict};
 
-/// How often the primary's process is looked at: a death is seen before the kernel has freed its memory.
-const LOOK_EVERY_PRIMARY: Duration = Duration::from_millis(5);
+/// How often a primary's process is looked at: a death is seen before the kernel has freed its memory.
+const LOOK_EVERY_PRIMARY: Duration = Duration::from_millis(10);
+/// Nobody waits for a replica's death to be noticed; its pidfd tells soon enough.
+const LOOK_EVERY_REPLICA: Duration = Duration::from_millis(200);
 /// How long finding may take.
 const FIND: Duration = Duration::from_secs(2);
 /// How long a process that is ending may take before that is told.
@@ -72,20 +74,20 @@ impl Agent {
         });
     }
 
-    pub(crate) fn on_started(&mut self, mut mysqld: Mysqld) {
-        mysqld.look_every(LOOK_EVERY_PRIMARY);
+    pub(crate) fn on_started(&mut self, mysqld: Mysqld) {
         let pid = mysqld.pid();
         let mysqld = Arc::new(mysqld);
         self.watch(Arc::clone(&mysqld));
         let local = &mut self.local;
         local.in_transit = false;
         local.mysqld = Some(mysqld);
+        local.set_look_every();
         local.started = Instant::now();
         local.mysqld_error.clear();
         local.health.on_start();
         local.account_checked = false;
         local.variables = None;
-        local.sessions_killed = false;
+        local.sessions_killed = true;
         local.drain_timed_out = false;
         self.events.push(EventKind::Mysqld, format!("mysqld runs as process {pid}"));
         self.look.notify_one();
@@ -222,6 +224,14 @@ impl Agent {
 }
 
 impl crate::local::Local {
+    /// Watches a primary closely and a replica cheaply.
+    pub(crate) fn set_look_every(&self) {
+        if let Some(mysqld) = &self.mysqld {
+            let every = if self.role_is_primary() { LOOK_EVERY_PRIMARY } else { LOOK_EVERY_REPLICA };
+            mysqld.look_every(every);
+        }
+    }
+
     pub(crate) fn role_is_primary(&self) -> bool {
         matches!(self.role, xenon_plan::Role::Primary { .. })
     }

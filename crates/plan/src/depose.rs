@@ -31,7 +31,8 @@ pub(crate) fn plan(reason: &str, may_kill: bool, seen: &Seen, plan: &mut Plan) {
         }
         plan.push(Step::CloseWrites, reason.to_owned());
     }
-    if !seen.sessions_killed {
+    // Readers of a server that was a replica all along are left in peace.
+    if !seen.sessions_killed || !server.super_read_only {
         plan.push(Step::KillSessions, format!("clients must look for the new primary: {reason}"));
     }
 }

@@ -63,7 +63,7 @@ pub struct Seen {
     pub account_checked: bool,
     /// The per-role variables set since the server started.
     pub variables: Option<Variables>,
-    /// Application sessions were killed since the server became read-only.
+    /// No application session is left from when the server was the primary: they were killed, or it never was.
     pub sessions_killed: bool,
     /// The last attempt to close writes ran into its bound (D1): D3 is due.
     pub drain_timed_out: bool,

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::{
@@ -12,7 +13,7 @@ use rustix::process::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::LOOK_EVERY;
 use super::stat::{StatFile, look_once};
@@ -37,6 +38,11 @@ pub struct ExitSeen {
     pub how: SeenBy,
 }
 
+/// At least one, which is the resolution of tokio's clock.
+fn millis(pause: Duration) -> u64 {
+    u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
 /// A mysqld process, started by this agent or found.
 ///
 /// Dropping it leaves the process alone.
@@ -46,7 +52,8 @@ pub struct Mysqld {
     start_ticks: u64,
     pidfd: OwnedFd,
     stat: StatFile,
-    look_every: Duration,
+    /// Pause between two looks, milliseconds; changed while it is being watched.
+    look_every_ms: AtomicU64,
     /// The exit status, once the child is reaped; `None` when the process is not our child.
     pub(super) reaped: Option<watch::Receiver<Option<ExitStatus>>>,
     /// Where its last words are, and how long the file was when it started (0 when it was found).
@@ -68,7 +75,7 @@ impl Mysqld {
             start_ticks: look.start_ticks,
             pidfd,
             stat,
-            look_every: LOOK_EVERY,
+            look_every_ms: AtomicU64::new(millis(LOOK_EVERY)),
             reaped: None,
             log: None,
         })
@@ -88,8 +95,8 @@ impl Mysqld {
     }
 
     /// How often [`Mysqld::wait_exit`] looks; 10 ms at first. Tokio's clock has a resolution of 1 ms.
-    pub fn look_every(&mut self, every: Duration) {
-        self.look_every = every.max(Duration::from_millis(1));
+    pub fn look_every(&self, every: Duration) {
+        self.look_every_ms.store(millis(every), Ordering::Relaxed);
     }
 
     /// It runs and is not on its way out. One cheap system call.
@@ -104,12 +111,10 @@ impl Mysqld {
     /// When the system cannot be asked (no file descriptors left).
     pub async fn wait_exit(&self) -> io::Result<ExitSeen> {
         let pidfd = self.async_pidfd()?;
-        let mut ticks = interval(self.look_every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
-                _ = ticks.tick() => {
+                () = sleep(Duration::from_millis(self.look_every_ms.load(Ordering::Relaxed))) => {
                     if !self.is_alive() {
                         return Ok(ExitSeen { how: SeenBy::ProcStat });
                     }
