@@ -74,7 +74,12 @@ impl Election {
         }
         let Role::Candidate(Candidate { stage: Stage::Asking { granted } }) = &mut self.role else { return };
         match refusal {
-            Some(refusal) => out.note(Note::VoteRefused { from, term: asked, why: refusal.to_string() }),
+            Some(refusal) => {
+                out.note(Note::VoteRefused { from: from.clone(), term: asked, why: refusal.to_string() });
+                if refusal == Refusal::NotVoter {
+                    self.teach_config(&from, out);
+                }
+            }
             None => {
                 granted.insert(from);
                 if granted.len() + 1 >= needed {
@@ -153,6 +158,9 @@ impl Election {
                     out.send(&from, Message::Stand { term, after: None });
                     self.role = Role::Follower;
                     out.arm(Timer::Election, Delay::Election { rank: 1 });
+                }
+                if refusal == Refusal::NotVoter {
+                    self.teach_config(&from, out);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::candidate::Candidate;
 use crate::effect::{Delay, Directive, Effect, KnownLeader, Note, Refused};
-use crate::event::{Event, LocalView, Request, State, Timer};
+use crate::event::{Event, LocalView, Request, Timer};
 use crate::group::GroupConfig;
 use crate::ids::{NodeId, Term, Ticket};
 use crate::leader::Leader;
@@ -41,6 +41,8 @@ pub struct Election {
     pub(crate) last_ticket: u64,
     /// Why the local mysqld may not write, until a leader is followed or leadership won.
     pub(crate) fenced: Option<String>,
+    /// Fenced, and not looked at since: what was seen before may have grown until the fence stood (F2).
+    pub(crate) look_first: bool,
     pub(crate) directive: Directive,
     /// Place in the order of succession, as the last leader saw it (V8).
     pub(crate) rank: u8,
@@ -71,7 +73,9 @@ pub struct Start {
     pub record: Record,
     /// The first look at the local mysqld.
     pub local: LocalView,
-    /// T3: the local mysqld is open for writes as the primary of `record.term` (it has that term's marker).
+    /// T3: the local mysqld is open for writes as the primary of `record.term`: it has that term's marker, and
+    /// it replicates from nobody. Without the last, a candidate that lost its term, got the winner's marker
+    /// and was then opened by hand would look like the winner.
     pub primary_of_term: bool,
     /// Every rule, outside of checks.
     pub rules: Rules,
@@ -132,6 +136,7 @@ impl Election {
             catching_up: None,
             last_ticket: 0,
             fenced: None,
+            look_first: false,
             directive: Directive::Hold,
             rank: 0,
         };
@@ -143,9 +148,10 @@ impl Election {
                 // else was; nothing was forgotten that a leader must know.
                 core.resume_leading(&mut out);
             } else {
-                core.fenced = Some("started, and not known to lead".to_owned());
+                core.fence("started, and not known to lead");
                 let alone = core.config().is_some_and(|config| config.voters().count() == 1);
                 out.arm(Timer::Election, if alone { Delay::Now } else { Delay::Election { rank: 0 } });
+                core.offer_again(&mut out);
             }
         }
         let effects = core.finish(out);
@@ -250,6 +256,7 @@ impl Election {
         self.enabled = false;
         self.role = Role::Follower;
         self.freezing = None;
+        self.catching_up = None;
         self.patient.clear();
         self.leader_fresh = false;
         out.disarm(Timer::Election);
@@ -261,10 +268,11 @@ impl Election {
         if !self.enabled {
             self.enabled = true;
             self.leader = None;
-            self.fenced = Some("taking part again, and not known to lead".to_owned());
+            self.fence("taking part again, and not known to lead");
             if self.record.config.is_some() {
                 out.arm(Timer::Election, Delay::Election { rank: 1 });
             }
+            self.offer_again(out);
         }
         out.answer("this node takes part in elections");
     }
@@ -288,7 +296,7 @@ impl Election {
     /// Back to follower. A leader is fenced by it (D1): the directive follows from `fenced`.
     pub(crate) fn step_down(&mut self, why: &str, out: &mut Out) {
         if let Role::Leader(_) = &self.role {
-            self.fenced = Some(why.to_owned());
+            self.fence(why);
             out.note(Note::SteppedDown { term: self.record.term, why: why.to_owned() });
             out.disarm(Timer::Heartbeat);
             out.disarm(Timer::Lease);
@@ -296,6 +304,12 @@ impl Election {
         }
         self.role = Role::Follower;
         out.arm(Timer::Election, Delay::Election { rank: 1 });
+    }
+
+    /// D1; and F2: a server that may have been written to is looked at behind the fence before it follows.
+    pub(crate) fn fence(&mut self, why: &str) {
+        self.fenced = Some(why.to_owned());
+        self.look_first = true;
     }
 
     fn on_save_failed(&mut self, reason: String, out: &mut Out) {
@@ -306,6 +320,12 @@ impl Election {
         ));
         self.step_down("its record cannot be saved", out);
         out.disarm(Timer::Election);
+        // What was asked for behind that save never left, and answers find nobody home from here on: no
+        // freeze or timer may be waited for that nobody has started.
+        self.freezing = None;
+        self.catching_up = None;
+        self.leader_fresh = false;
+        self.patient.clear();
         self.unsaved = Some(reason);
         out.arm(Timer::SaveRetry, Delay::Heartbeat);
     }
@@ -322,7 +342,10 @@ impl Election {
             Event::Saved => {
                 self.unsaved = None;
                 out.trouble("the agent's record can be saved again");
-                out.arm(Timer::Election, Delay::Election { rank: 1 });
+                if self.record.config.is_some() {
+                    out.arm(Timer::Election, Delay::Election { rank: 1 });
+                }
+                self.offer_again(out);
             }
             Event::Looked(view) => self.local = *view,
             Event::Request(_) => out.refuse(
@@ -359,7 +382,7 @@ impl Election {
         now.into_iter().chain([Effect::Save { record, then }]).collect()
     }
 
-    fn wanted_directive(&self) -> Directive {
+    pub(crate) fn wanted_directive(&self) -> Directive {
         let Some(config) = &self.record.config else { return Directive::Unmanaged };
         if let Some(reason) = &self.unsaved {
             return Directive::Fence { reason: format!("the agent's record cannot be saved: {reason}") };
@@ -402,7 +425,8 @@ impl Election {
         if !self.record.errant.is_empty() {
             return Directive::Invalid { errant: self.record.errant.clone() };
         }
-        if self.suspect.is_some() || self.local.server.is_none() || known.info.look == 0 {
+        let unseen = self.look_first || self.local.server.is_none() || known.info.look == 0;
+        if unseen || self.suspect.is_some() {
             return match &self.fenced {
                 Some(reason) => Directive::Fence { reason: reason.clone() },
                 None => Directive::Hold,
@@ -462,69 +486,5 @@ impl Election {
 
     pub(crate) fn position_hint(&self) -> Option<Position> {
         self.config().and_then(|config| self.local.position(&config.cluster, &self.record.errant))
-    }
-
-    /// This node.
-    pub fn id(&self) -> &NodeId {
-        &self.id
-    }
-
-    /// The durable state as it stands in memory.
-    pub fn record(&self) -> &Record {
-        &self.record
-    }
-
-    /// The state that tables show.
-    pub fn state(&self) -> State {
-        if !self.enabled {
-            return State::Stopped;
-        }
-        match &self.role {
-            Role::Leader(_) => State::Leader,
-            Role::Candidate(_) => State::Candidate,
-            Role::Follower => State::of_follower(
-                self.config().and_then(|config| config.standing(&self.id)),
-                !self.record.errant.is_empty(),
-            ),
-        }
-    }
-
-    /// The leader of the current term that this node hears or is.
-    pub fn leader(&self) -> Option<&NodeId> {
-        match &self.role {
-            Role::Leader(_) => Some(&self.id),
-            _ if self.leader_fresh => self.leader.as_ref().map(|known| &known.id),
-            _ => None,
-        }
-    }
-
-    /// This node leads and its marker is acknowledged.
-    pub fn is_open_leader(&self) -> bool {
-        matches!(&self.role, Role::Leader(leader) if leader.open)
-    }
-
-    /// A planned handover is under way here.
-    pub fn is_handing_over(&self) -> bool {
-        matches!(&self.role, Role::Leader(leader) if leader.handover.is_some())
-    }
-
-    /// The last directive given.
-    pub fn directive(&self) -> &Directive {
-        &self.directive
-    }
-
-    /// The leader's mysqld as this follower knows it.
-    pub fn known_leader(&self) -> Option<&KnownLeader> {
-        self.leader.as_ref()
-    }
-
-    /// What each member last reported to this leader; empty on others.
-    pub fn reports(&self) -> Vec<(NodeId, Report)> {
-        match &self.role {
-            Role::Leader(leader) => {
-                leader.peers.iter().map(|(id, peer)| (id.clone(), peer.report.clone())).collect()
-            }
-            _ => Vec::new(),
-        }
     }
 }

@@ -11,7 +11,8 @@ use xenon_gtid::GtidSet;
 pub enum Effect {
     /// S1: put `record` on disk; only when it is there do `then`. If it cannot be saved, drop `then` and
     /// report [`crate::Event::SaveFailed`]. That an answer waits for the disk is data here, not a habit of
-    /// the agent.
+    /// the agent. No other event is stepped before the save has ended: a repeated vote request, say, would be
+    /// answered at once out of memory that the disk does not have yet.
     Save {
         /// The whole durable state.
         record: Record,
@@ -86,7 +87,8 @@ pub enum Delay {
     Now,
     /// The heartbeat interval.
     Heartbeat,
-    /// The lease, counted from the sending of this heartbeat round of this term.
+    /// The lease, counted from the *first* sending of this heartbeat round of this term: between two rounds
+    /// the last one is sent again when something is news.
     LeaseFrom {
         /// The round.
         round: u64,

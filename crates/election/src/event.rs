@@ -35,7 +35,9 @@ pub enum Event {
         /// The position, read after the server could accept nothing more; or why not.
         result: Result<GtidSet, String>,
     },
-    /// The local mysqld was looked at.
+    /// The local mysqld was looked at. The look began after the last [`crate::Directive::Fence`] (F2: what
+    /// was seen before may have grown until the fence stood) or [`crate::Directive::Lead`] (C1: its W is in
+    /// force) had been carried out; an older look is not told.
     Looked(Box<LocalView>),
     /// L2 is through: marker acknowledged, server open.
     Promoted {

@@ -74,6 +74,19 @@ impl Election {
         if !newer {
             return;
         }
+        if members.id.term > self.record.term {
+            // Only a leader of that term can have made it: this node's own term is over.
+            self.adopt_term(members.id.term, &format!("config {} exists", members.id), out);
+        }
+        match self.role {
+            // A leader's config is the newest of its term: it makes them.
+            Role::Leader(_) => {
+                return out.trouble(format!("config {} is of my term, and not mine: ignored", members.id));
+            }
+            // Votes were asked for under the old config, and must not be counted under the new one (C1).
+            Role::Candidate(_) => self.role = Role::Follower,
+            Role::Follower => {}
+        }
         out.note(Note::Config {
             what: format!("config {} with {} members taken", members.id, members.members.len()),
         });
@@ -134,6 +147,7 @@ impl Election {
         if let Role::Leader(_) = self.role {
             return self.on_looked_as_leader(out);
         }
+        self.look_first = false;
         if self.leader.is_some() {
             self.compare_with_leader(out);
         }

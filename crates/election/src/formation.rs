@@ -1,6 +1,6 @@
 //! First formation of a cluster (C4).
 
-use crate::core::{Election, Out};
+use crate::core::{Election, Out, Role};
 use crate::effect::{Delay, Note};
 use crate::event::Timer;
 use crate::group::{ConfigId, GroupConfig, Member, Standing};
@@ -40,7 +40,9 @@ impl Election {
         let alone = config.voters().count() == 1;
         self.record.config = Some(config);
         self.dirty = true;
-        self.fenced = Some("became a member, and no leader is known yet".to_owned());
+        // Answers that were asked for in another cluster count no more.
+        self.role = Role::Follower;
+        self.fence("became a member, and no leader is known yet");
         let delay = if alone { Delay::Now } else { Delay::Election { rank: self.first_rank() } };
         out.arm(Timer::Election, delay);
     }
@@ -49,6 +51,13 @@ impl Election {
     fn first_rank(&self) -> u8 {
         let first = self.config().and_then(|config| config.voters().next());
         u8::from(first != Some(&self.id))
+    }
+
+    /// The offers go on after a restart, or any other pause.
+    pub(crate) fn offer_again(&self, out: &mut Out) {
+        if self.record.config.is_some() && self.record.term == 0 {
+            out.arm(Timer::Offer, Delay::Heartbeat);
+        }
     }
 
     /// Offers again until a leader is known: messages get lost, nodes come up later.
@@ -77,15 +86,17 @@ impl Election {
         if mine.cluster == offered.cluster {
             return self.take_config(offered, out);
         }
-        let no_terms = self.record.term == 0 && mine.id.term == 0 && offered.id.term == 0;
-        let smaller = offered.cluster < mine.cluster;
-        if no_terms && smaller && offered.members.contains_key(&self.id) {
+        // A node that has had no term has promised nothing to anyone, so it may change over; one that has had
+        // a term never does.
+        let unbound = self.record.term == 0 && mine.id.term == 0;
+        let prevails = offered.id.term > 0 || offered.cluster < mine.cluster;
+        if unbound && prevails && offered.members.contains_key(&self.id) {
             out.note(Note::Config {
                 what: format!("two clusters formed at once: {} of {from} prevails", offered.cluster),
             });
             return self.enter(offered, out);
         }
-        if no_terms && mine.members.contains_key(&from) {
+        if offered.id.term == 0 && mine.members.contains_key(&from) {
             let mine = mine.clone();
             return out.send(&from, Message::Offer { config: mine });
         }

@@ -90,6 +90,13 @@ impl GroupConfig {
         u32::try_from(self.voters().count() / 2).unwrap_or(u32::MAX)
     }
 
+    /// W as it was while those that are on their way out were voters; `None` if nobody is.
+    pub(crate) fn acknowledgements_before_leaving(&self) -> Option<u32> {
+        let leaving = self.members.values().filter(|member| member.standing == Standing::Leaving).count();
+        let voters = self.voters().count() + leaving;
+        (leaving > 0).then(|| u32::try_from(voters / 2).unwrap_or(u32::MAX))
+    }
+
     /// What this member may do; `None` for a stranger.
     pub fn standing(&self, id: &NodeId) -> Option<Standing> {
         self.members.get(id).map(|member| member.standing)

@@ -1,5 +1,6 @@
 //! Planned handover (T1) and being told to stand (T1, T2, V7).
 
+use crate::candidate::Stage;
 use crate::core::{Election, Out, Role};
 use crate::effect::{Delay, Effect, Note};
 use crate::event::Timer;
@@ -33,7 +34,7 @@ impl Election {
         let Role::Leader(leader) = &self.role else {
             return out.refuse("this node does not lead", "ask the leader");
         };
-        if !leader.open {
+        if !leader.open || leader.resuming {
             return out.refuse("this leader is not open for writes yet", "try again in a moment");
         }
         if let Some(handover) = &leader.handover {
@@ -45,11 +46,11 @@ impl Election {
         let target = match target {
             Some(target) if target == self.id => return out.answer(format!("{target} leads already")),
             Some(target) => target,
-            None => match self.succession(leader).first() {
-                Some(best) => best.clone(),
+            None => match self.succession(leader).into_iter().find(|id| self.has_caught_up(leader, id)) {
+                Some(best) => best,
                 None => {
                     return out.refuse(
-                        "no other member is fit to lead",
+                        "no other member is fit to lead and has caught up",
                         "see why: xenoncli cluster status, and explain",
                     );
                 }
@@ -68,6 +69,13 @@ impl Election {
         if let Some(unfit) = leader.peers.get(&target).and_then(|peer| peer.report.unfit.clone()) {
             return out.refuse(format!("{target} may not lead: {unfit}"), "cure that, or name another node");
         }
+        if !self.has_caught_up(leader, &target) {
+            // T1: writes would stay closed for as long as it takes to catch up, and then be opened again.
+            return out.refuse(
+                format!("{target} has not caught up with this leader"),
+                "wait until it has, or name another node: xenoncli cluster gtid",
+            );
+        }
         let ticket = self.ticket();
         out.note(Note::HandOver { what: format!("handing over to {target}: closing writes") });
         if let Role::Leader(leader) = &mut self.role {
@@ -81,9 +89,15 @@ impl Election {
     /// Writes are closed and drained, or were opened again.
     pub(crate) fn on_quiesced(&mut self, ticket: Ticket, result: Result<GtidSet, String>, out: &mut Out) {
         let term = self.record.term;
+        let wanted = self.wanted_directive();
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(handover) = leader.handover.as_mut().filter(|handover| handover.quiescing == Some(ticket))
         else {
+            if result.is_ok() && leader.handover.is_none() {
+                // T1: given up while writes were being closed, and they were closed after all. The directive
+                // has said "open" all the time, so it must be said again.
+                out.0.push(Effect::Direct(wanted));
+            }
             return;
         };
         match result {
@@ -123,7 +137,13 @@ impl Election {
     /// The target's side.
     pub(crate) fn on_stand(&mut self, from: NodeId, term: Term, after: Option<GtidSet>, out: &mut Out) {
         // A leader or candidate of this term needs no telling, and an old message must not start a new term.
-        if term != self.record.term || !matches!(self.role, Role::Follower) {
+        // Pre-votes are no obstacle: being told takes their place.
+        let stands_already = match &self.role {
+            Role::Leader(_) => true,
+            Role::Candidate(candidate) => !matches!(candidate.stage, Stage::Asking { .. }),
+            Role::Follower => false,
+        };
+        if term != self.record.term || stands_already {
             return;
         }
         if let Some(reason) = self.unfit() {

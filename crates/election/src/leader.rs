@@ -28,9 +28,24 @@ pub(crate) struct Leader {
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     /// L4: W of the config before the current one, until that has settled.
     pub(crate) previous_acknowledgements: Option<u32>,
+    /// C1: that a majority of the current config has what was acknowledged under earlier ones.
+    pub(crate) carried_over: CarriedOver,
     /// Voters that an operator let go, and whose turn has not come (one at a time, C1).
     pub(crate) to_leave: BTreeSet<NodeId>,
     pub(crate) handover: Option<HandOver>,
+}
+
+/// C1: a change needs not only overlapping majorities, but also that what was acknowledged under the config
+/// before is held by a majority of the current one. Else two changes in a row could move the majority to nodes
+/// that lack it, though each of them overlaps with the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum CarriedOver {
+    /// Seen.
+    Yes,
+    /// The config has just changed: what the local server has by now is not known yet.
+    AfterLook,
+    /// A majority must be seen to have this.
+    When(Position),
 }
 
 /// What a leader knows of another member.
@@ -54,6 +69,9 @@ impl Leader {
             elected_at,
             peers: BTreeMap::new(),
             previous_acknowledgements: None,
+            // L2: whoever acknowledged the marker has all that was before it. T3: what was known of it is
+            // forgotten.
+            carried_over: if resuming { CarriedOver::AfterLook } else { CarriedOver::Yes },
             to_leave: BTreeSet::new(),
             handover: None,
         }
@@ -80,7 +98,13 @@ impl Election {
     /// T3: take leadership up again in the same term, without touching mysqld before a majority answers.
     pub(crate) fn resume_leading(&mut self, out: &mut Out) {
         let received = self.local.server.as_ref().map(|server| server.received.clone()).unwrap_or_default();
-        self.lead(Leader::new(received, true), out);
+        let mut leader = Leader::new(received, true);
+        if let Some(config) = self.config() {
+            // L4: a voter on its way out may still acknowledge, so W is not lowered before that is seen to
+            // have stopped.
+            leader.previous_acknowledgements = config.acknowledgements_before_leaving();
+        }
+        self.lead(leader, out);
     }
 
     fn lead(&mut self, leader: Leader, out: &mut Out) {
@@ -147,8 +171,9 @@ impl Election {
             source_port: self.local.source_port,
             server_uuid: server.map(|server| server.server_uuid),
             received,
-            // 0 means "never looked"; what was read at the election counts as a look.
-            look: self.looks + 1,
+            // 0 means "never looked"; what was read at the election counts as a look. After a restart (T3)
+            // there may have been none yet, and followers must not be measured against nothing (F2).
+            look: if leader.elected_at.is_empty() && server.is_none() { self.looks } else { self.looks + 1 },
             open: leader.open,
         }
     }
@@ -214,6 +239,13 @@ impl Election {
     }
 
     pub(crate) fn on_looked_as_leader(&mut self, out: &mut Out) {
+        if let (Some(config), Some(server), Role::Leader(leader)) =
+            (&self.record.config, &self.local.server, &mut self.role)
+            && leader.carried_over == CarriedOver::AfterLook
+        {
+            let position = Position::of(&server.received, &config.cluster, &GtidSet::new());
+            leader.carried_over = CarriedOver::When(position);
+        }
         self.advance_config(out);
     }
 

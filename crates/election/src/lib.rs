@@ -19,6 +19,7 @@ mod position;
 mod reconfigure;
 mod record;
 mod rules;
+mod view;
 mod voter;
 
 pub use crate::core::{Election, Start};

@@ -4,7 +4,7 @@ use crate::core::{Election, Out, Role};
 use crate::effect::Note;
 use crate::group::{GroupConfig, Member, Standing};
 use crate::ids::NodeId;
-use crate::leader::Leader;
+use crate::leader::{CarriedOver, Leader};
 use crate::message::Message;
 use crate::position::Position;
 
@@ -87,7 +87,8 @@ impl Election {
         let Role::Leader(leader) = &self.role else {
             return Err(("this node does not lead".to_owned(), "ask the leader".to_owned()));
         };
-        if !self.is_settled(leader) || leader.previous_acknowledgements.is_some() {
+        let settled = self.is_settled(leader) && leader.carried_over == CarriedOver::Yes;
+        if !settled || leader.previous_acknowledgements.is_some() {
             return Err((
                 "the last change of members (or this leader's election) has not settled on a majority"
                     .to_owned(),
@@ -108,6 +109,21 @@ impl Election {
             })
             .count();
         leader.open && have >= config.majority()
+    }
+
+    /// C1: whether a majority of the current config is seen to have what was acknowledged before it.
+    fn is_carried_over(&self, leader: &Leader) -> bool {
+        let Some(config) = self.config() else { return false };
+        let wanted = match &leader.carried_over {
+            CarriedOver::Yes => return true,
+            CarriedOver::AfterLook => return false,
+            CarriedOver::When(position) => position,
+        };
+        let has = |id: &NodeId| {
+            let position = leader.peers.get(id).and_then(|peer| peer.report.position.as_ref());
+            position.is_some_and(|p| p.marker >= wanted.marker && p.data.contains_set(&wanted.data))
+        };
+        config.voters().filter(|id| **id == self.id || has(id)).count() >= config.majority()
     }
 
     /// Whether a node without a vote may still acknowledge commits. Its acknowledgement would count towards
@@ -137,6 +153,7 @@ impl Election {
         if let Role::Leader(leader) = &mut self.role {
             let before = leader.acknowledgements(&current);
             leader.previous_acknowledgements = Some(before);
+            leader.carried_over = CarriedOver::AfterLook;
         }
         out.note(Note::Config { what: format!("{what} (config {})", next.id) });
         self.record.config = Some(next);
@@ -152,6 +169,7 @@ impl Election {
         if !self.is_settled(leader) {
             return;
         }
+        let carried_over = self.is_carried_over(leader);
         if leader.previous_acknowledgements.is_some() {
             if self.stray_acknowledgements(leader) {
                 return;
@@ -159,6 +177,12 @@ impl Election {
             if let Role::Leader(leader) = &mut self.role {
                 leader.previous_acknowledgements = None;
             }
+        }
+        if let Role::Leader(leader) = &mut self.role {
+            if !carried_over {
+                return;
+            }
+            leader.carried_over = CarriedOver::Yes;
         }
         let Some((next, what, removed)) = self.next_config() else { return };
         self.change_config(next, &what, out);
@@ -188,7 +212,7 @@ impl Election {
     }
 
     /// C3: it follows, and has all that the leader had at its last look but one's worth of writes.
-    fn has_caught_up(&self, leader: &Leader, id: &NodeId) -> bool {
+    pub(crate) fn has_caught_up(&self, leader: &Leader, id: &NodeId) -> bool {
         let (Some(config), Some(server), Some(peer)) =
             (self.config(), self.local.server.as_ref(), leader.peers.get(id))
         else {

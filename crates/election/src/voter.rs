@@ -15,16 +15,22 @@ use xenon_gtid::GtidSet;
 pub(crate) struct Freezing {
     pub(crate) ticket: Ticket,
     /// Candidates that asked meanwhile, first come first; all of the current term.
-    pub(crate) askers: Vec<(NodeId, Position)>,
+    pub(crate) askers: Vec<Asker>,
+}
+
+/// A candidate whose answer waits for the freeze.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Asker {
+    pub(crate) id: NodeId,
+    pub(crate) config: ConfigId,
+    pub(crate) position: Position,
 }
 
 impl Election {
     /// V1: changes nothing here but the list of those that get a late yes.
     pub(crate) fn on_pre_vote(&mut self, from: NodeId, asked: Term, config: ConfigId, out: &mut Out) {
-        if let Some(mine) = self.config().filter(|mine| mine.id > config) {
-            // A node that missed its own removal, or a config change, would ask for ever.
-            let offer = Message::Offer { config: mine.clone() };
-            out.send(&from, offer);
+        if self.config().is_some_and(|mine| mine.id > config) {
+            self.teach_config(&from, out);
         }
         let refusal = self.pre_vote_refusal(&from, asked, config);
         if let Some(Refusal::LeaderAlive { .. }) = refusal {
@@ -84,6 +90,11 @@ impl Election {
         position: Position,
         out: &mut Out,
     ) {
+        if term == self.record.term && self.leader.as_ref().is_some_and(|leader| leader.id == from) {
+            // It has won already, and this is an old or repeated message: a freeze would cut this node off
+            // from the very leader that it follows.
+            return;
+        }
         if let Some(refusal) = self.vote_refusal(&from, term, config) {
             return self.deny(&from, refusal, out);
         }
@@ -96,12 +107,13 @@ impl Election {
         // event could arrive in between, be acknowledged to the old primary, and be missing at the winner.
         match &mut self.freezing {
             Some(freezing) => {
-                freezing.askers.retain(|(asker, _)| *asker != from);
-                freezing.askers.push((from, position));
+                freezing.askers.retain(|asker| asker.id != from);
+                freezing.askers.push(Asker { id: from, config, position });
             }
             None => {
                 let ticket = self.ticket();
-                self.freezing = Some(Freezing { ticket, askers: vec![(from, position)] });
+                let asker = Asker { id: from, config, position };
+                self.freezing = Some(Freezing { ticket, askers: vec![asker] });
                 out.0.push(Effect::Freeze { ticket });
             }
         }
@@ -132,32 +144,32 @@ impl Election {
 
     /// The local server can accept and acknowledge nothing more: decide.
     pub(crate) fn on_frozen(&mut self, ticket: Ticket, result: Result<GtidSet, String>, out: &mut Out) {
-        let position = self
-            .config()
-            .map(|config| config.cluster)
-            .map(|cluster| result.map(|received| Position::of(&received, &cluster, &self.record.errant)));
-        let Some(position) = position else { return };
+        let Some(cluster) = self.config().map(|config| config.cluster) else { return };
+        let is_current = self.freezing.as_ref().is_some_and(|freezing| freezing.ticket == ticket)
+            || matches!(&self.role, Role::Candidate(candidate) if candidate.stage == Stage::Freezing { ticket });
+        if is_current && let (Ok(received), Some(server)) = (&result, &mut self.local.server) {
+            // The best look there is: nothing can be added to it before a leader is followed.
+            server.received = received.clone();
+            self.look_first = false;
+        }
+        let position = result.map(|received| Position::of(&received, &cluster, &self.record.errant));
         if let Role::Candidate(candidate) = &self.role
             && candidate.stage == (Stage::Freezing { ticket })
         {
             return self.stand_at(position, out);
         }
         let Some(freezing) = self.freezing.take_if(|freezing| freezing.ticket == ticket) else { return };
-        for (from, theirs) in freezing.askers {
+        for Asker { id: from, config, position: theirs } in freezing.askers {
             match &position {
+                // Asked again, for the vote, the leader and the config may be others than before the freeze.
                 // Among several candidates of one term the first that is recent enough gets the vote.
-                Ok(mine) => match self.vote_refusal(&from, self.record.term, self.highest_config()) {
+                Ok(mine) => match self.vote_refusal(&from, self.record.term, config) {
                     Some(refusal) => self.deny(&from, refusal, out),
                     None => self.decide_vote(&from, &theirs, mine, out),
                 },
                 Err(reason) => self.deny(&from, Refusal::Unreadable { reason: reason.clone() }, out),
             }
         }
-    }
-
-    /// The askers' configs were compared when they asked; a config that came meanwhile came with a leader.
-    fn highest_config(&self) -> ConfigId {
-        self.config().map(|config| config.id).unwrap_or_default()
     }
 
     fn decide_vote(&mut self, from: &NodeId, theirs: &Position, mine: &Position, out: &mut Out) {
@@ -176,6 +188,18 @@ impl Election {
 
     fn deny(&self, from: &NodeId, refusal: Refusal, out: &mut Out) {
         out.note(Note::VoteDenied { to: from.clone(), term: self.record.term, why: refusal.to_string() });
+        if let Refusal::OldConfig { .. } = refusal {
+            self.teach_config(from, out);
+        }
         out.send(from, Message::VoteReply { term: self.record.term, refusal: Some(refusal) });
+    }
+
+    /// C2: a node that missed a config change, or its own removal, would ask for ever. And a voter that has
+    /// missed the config that made it one: when its leader is gone, only a candidate can tell it, and without
+    /// its vote there might be no majority.
+    pub(crate) fn teach_config(&self, to: &NodeId, out: &mut Out) {
+        if let Some(config) = self.config() {
+            out.send(to, Message::Offer { config: config.clone() });
+        }
     }
 }

@@ -1,0 +1,74 @@
+//! What can be seen from outside.
+
+use crate::core::{Election, Role};
+use crate::effect::{Directive, KnownLeader};
+use crate::event::State;
+use crate::ids::NodeId;
+use crate::message::Report;
+use crate::record::Record;
+
+impl Election {
+    /// This node.
+    pub fn id(&self) -> &NodeId {
+        &self.id
+    }
+
+    /// The durable state as it stands in memory.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The state that tables show.
+    pub fn state(&self) -> State {
+        if !self.enabled {
+            return State::Stopped;
+        }
+        match &self.role {
+            Role::Leader(_) => State::Leader,
+            Role::Candidate(_) => State::Candidate,
+            Role::Follower => State::of_follower(
+                self.config().and_then(|config| config.standing(&self.id)),
+                !self.record.errant.is_empty(),
+            ),
+        }
+    }
+
+    /// The leader of the current term that this node hears or is.
+    pub fn leader(&self) -> Option<&NodeId> {
+        match &self.role {
+            Role::Leader(_) => Some(&self.id),
+            _ if self.leader_fresh => self.leader.as_ref().map(|known| &known.id),
+            _ => None,
+        }
+    }
+
+    /// This node leads and its marker is acknowledged.
+    pub fn is_open_leader(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if leader.open)
+    }
+
+    /// A planned handover is under way here.
+    pub fn is_handing_over(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if leader.handover.is_some())
+    }
+
+    /// The last directive given.
+    pub fn directive(&self) -> &Directive {
+        &self.directive
+    }
+
+    /// The leader's mysqld as this follower knows it.
+    pub fn known_leader(&self) -> Option<&KnownLeader> {
+        self.leader.as_ref()
+    }
+
+    /// What each member last reported to this leader; empty on others.
+    pub fn reports(&self) -> Vec<(NodeId, Report)> {
+        match &self.role {
+            Role::Leader(leader) => {
+                leader.peers.iter().map(|(id, peer)| (id.clone(), peer.report.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! T1: planned handover, from both sides. Writes never stay closed.
+
+use crate::kit::*;
+use xenon_election::*;
+
+fn hand_over(node: &mut Node, target: Option<&str>) {
+    node.step(Event::Request(Request::HandOver { target: target.map(id) }));
+}
+
+fn closed(node: &Node) -> bool {
+    matches!(node.core.directive(), Directive::Lead { closed: true, .. })
+}
+
+#[test]
+fn t1_close_then_tell_the_target_what_to_apply() {
+    let mut node = Node::leader(2, three(), "n1:1");
+    hand_over(&mut node, Some("n2"));
+    node.did_exactly(&["close writes", "answer: handing over to n2"]);
+    node.did("arm HandOver HandOver");
+    let ticket = node.ticket();
+    node.step(Event::Quiesced { ticket, result: Ok(gtids("n1:1-2,M:2")) });
+    node.did_exactly(&["mysqld: lead term 2 W=1 closed", "→ n2 Stand 2 after n1:1-2,M:2"]);
+    // The target asks for the vote: leases and timers do not matter.
+    node.vote("n2", 3, &config(2, 1, "n1 n2 n3"), "n1:1-2,M:2");
+    node.did("mysqld: fence");
+    node.did("disarm HandOver");
+    node.frozen("n1:1-2,M:2").did("→ n2 VoteReply 3: yes");
+}
+
+#[test]
+fn t1_the_target_applies_first_then_stands_without_pre_votes() {
+    let mut node = Node::follower("n2:1");
+    node.hear("n2", Message::Stand { term: 1, after: Some(gtids("n2:1-2")) });
+    node.did_exactly(&["catch up to n2:1-2"]);
+    let ticket = node.ticket();
+    node.step(Event::CaughtUp { ticket, result: Ok(()) });
+    node.did("save term 2 vote n1 config 1.1");
+    node.did("freeze");
+}
+
+#[test]
+fn t1_a_target_that_cannot_catch_up_says_so() {
+    let mut node = Node::follower("n2:1");
+    node.hear("n2", Message::Stand { term: 1, after: Some(gtids("n2:1-2")) });
+    let ticket = node.ticket();
+    node.step(Event::CaughtUp { ticket, result: Err("too slow".to_owned()) });
+    node.did_exactly(&["→ n2 StandRefused 1: too slow"]);
+}
+
+#[test]
+fn t1_a_late_caught_up_of_an_older_term_starts_nothing() {
+    let mut node = Node::follower("n2:1");
+    node.hear("n2", Message::Stand { term: 1, after: Some(gtids("n2:1-2")) });
+    let ticket = node.ticket();
+    node.heartbeat("n3", 2, "n2:1-2");
+    node.step(Event::CaughtUp { ticket, result: Ok(()) }).did_exactly(&[]);
+}
+
+#[test]
+fn t1_whatever_fails_before_the_vote_opens_the_server_again() {
+    let failures: [(&str, fn(&mut Node)); 2] = [
+        ("refused", |node| {
+            node.hear("n2", Message::StandRefused { term: 2, reason: "too slow".to_owned() });
+        }),
+        ("too long", |node| {
+            node.fire(Timer::HandOver);
+        }),
+    ];
+    for (case, fail) in failures {
+        let mut node = Node::leader(2, three(), "");
+        hand_over(&mut node, Some("n2"));
+        let ticket = node.ticket();
+        node.step(Event::Quiesced { ticket, result: Ok(gtids("M:2")) });
+        assert!(closed(&node), "{case}");
+        fail(&mut node);
+        assert!(!closed(&node) && !node.core.is_handing_over(), "{case}");
+        node.did("mysqld: lead term 2 W=1");
+    }
+}
+
+#[test]
+fn t1_a_quiesce_that_failed_was_undone_by_who_did_it() {
+    let mut node = Node::leader(2, three(), "");
+    hand_over(&mut node, Some("n2"));
+    let ticket = node.ticket();
+    node.step(Event::Quiesced { ticket, result: Err("commits do not drain".to_owned()) }).did_exactly(&[]);
+    assert!(!node.core.is_handing_over());
+}
+
+#[test]
+fn t1_writes_closed_after_the_handover_was_given_up_are_opened_again() {
+    let mut node = Node::leader(2, three(), "");
+    hand_over(&mut node, Some("n2"));
+    let ticket = node.ticket();
+    node.fire(Timer::HandOver);
+    node.step(Event::Quiesced { ticket, result: Ok(gtids("M:2")) });
+    // The directive was "open" all along; only repeating it makes somebody act.
+    node.did_exactly(&["mysqld: lead term 2 W=1"]);
+}
+
+#[test]
+fn t1_a_stale_quiesced_does_not_disturb_the_next_handover() {
+    let mut node = Node::leader(2, three(), "");
+    hand_over(&mut node, Some("n2"));
+    let old = node.ticket();
+    node.fire(Timer::HandOver);
+    hand_over(&mut node, Some("n3"));
+    node.step(Event::Quiesced { ticket: old, result: Ok(gtids("M:2")) }).did_exactly(&[]);
+}
+
+#[test]
+fn t1_refusals() {
+    let ask = |node: &mut Node, target: Option<&str>| {
+        hand_over(node, target);
+        node.seen().join(" / ")
+    };
+    let mut leader = Node::leader(2, config(1, 1, "n1 n2 n3 n4*"), "n1:1");
+    assert!(ask(&mut leader, Some("n4")).starts_with("refused: n4 is no voter"));
+    assert!(ask(&mut leader, Some("n9")).starts_with("refused: n9 is no voter"));
+    assert_eq!(ask(&mut leader, Some("n1")), "answer: n1 leads already");
+
+    let mut unopened = Node::elected(2, three(), "");
+    assert!(ask(&mut unopened, None).starts_with("refused: this leader is not open"));
+
+    let mut follower = Node::follower("");
+    assert!(ask(&mut follower, None).starts_with("refused: this node does not lead"));
+
+    let mut deaf = Node::leader(2, three(), "");
+    for _ in 0..4 {
+        deaf.fire(Timer::Heartbeat);
+    }
+    assert!(ask(&mut deaf, Some("n2")).starts_with("refused: n2 does not answer"));
+    assert!(ask(&mut deaf, None).starts_with("refused: no other member is fit"));
+}
+
+#[test]
+fn t1_a_target_without_this_terms_marker_has_not_caught_up() {
+    let mut node = Node::leader(2, three(), "n1:1");
+    node.reply("n2", 1, "n1:1");
+    hand_over(&mut node, Some("n2"));
+    assert!(node.seen()[0].starts_with("refused: n2 has not caught up"), "{:?}", node.seen());
+    // Without a name, the next best that has caught up.
+    hand_over(&mut node, None);
+    node.did("answer: handing over to n3");
+}

@@ -1,0 +1,16 @@
+//! Tables: a state, an event, the effects and the state that follow. One file a group, named after the rules
+//! of the protocol.
+
+#[path = "../common/show.rs"]
+mod show;
+
+mod candidate;
+mod config;
+mod errant;
+mod formation;
+mod handover;
+mod kit;
+mod leader;
+mod prevotes;
+mod saving;
+mod votes;
