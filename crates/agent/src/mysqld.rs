@@ -201,6 +201,8 @@ impl Agent {
             }
             (_, Verdict::Hung) => self.events.push(EventKind::Trouble, format!("mysqld hangs: {detail}")),
             (_, Verdict::Dying) => {
+                // The sooner it is down, the sooner it is back as a replica.
+                self.means.door.close_idle();
                 self.events.push(EventKind::Mysqld, format!("mysqld lets nobody in any more: {detail}"));
             }
             (Verdict::Starting, Verdict::Serving) => {
@@ -237,21 +239,22 @@ impl crate::local::Local {
     }
 }
 
+/// Errors that say only that a session of ours was ended.
+const NOISE: [&str; 2] = ["MY-013129", "MY-013935"];
+
 /// How it ended, and the errors among its last words; the rest is in its own log.
 fn last_words(record: &ExitRecord) -> String {
     let brief = ExitRecord {
-        last_lines: record
-            .last_lines
-            .iter()
-            .filter(|line| {
-                line.contains("[ERROR]") || line.contains("got signal") || line.contains("Assertion")
-            })
-            .cloned()
-            .collect(),
+        last_lines: record.last_lines.iter().filter(|line| is_telling(line)).cloned().collect(),
         log_file: None,
         ..record.clone()
     };
     let log =
         record.log_file.as_ref().map(|path| format!(" (its log: {})", path.display())).unwrap_or_default();
     format!("{brief}{log}")
+}
+
+fn is_telling(line: &str) -> bool {
+    let noise = NOISE.iter().any(|code| line.contains(code));
+    !noise && ["[ERROR]", "got signal", "Assertion"].iter().any(|word| line.contains(word))
 }
