@@ -115,7 +115,6 @@ impl Events {
 
     /// This node is the open primary: the story ends well.
     pub(crate) fn promoted(&self, term: u64) -> Option<TimingStatus> {
-        self.phase("open");
         let mut log = self.log();
         let story = log.story.take()?;
         let timing = TimingStatus { term, cause: story.cause, phases: story.phases };

@@ -28,6 +28,9 @@ pub(crate) struct Local {
     pub(crate) role: Role,
     pub(crate) server: Option<ServerState>,
     pub(crate) look_error: String,
+    /// The core must not be told of the server before a look shows that the fence stands, or that the new W is
+    /// in force: what was seen before may have grown until then (F2, C1).
+    pub(crate) untold: bool,
     /// Looks that began earlier do not show what was changed since.
     pub(crate) changed: Instant,
     pub(crate) health: Health,
@@ -85,6 +88,7 @@ impl Local {
             role: Role::Hold,
             server: None,
             look_error: String::new(),
+            untold: false,
             changed: now,
             health: Health::new(misses_to_hang),
             mysqld: None,
@@ -178,6 +182,10 @@ impl Agent {
             local.retry_at = None;
         }
         let local = &mut self.local;
+        if matches!(role, Role::Primary { .. } | Role::Fenced { .. }) {
+            local.untold = true;
+            local.changed = Instant::now();
+        }
         if matches!(role, Role::Primary { .. }) {
             local.sessions_killed = false;
             local.drain_timed_out = false;
@@ -275,14 +283,25 @@ impl Agent {
             _ => None,
         };
         self.local.server = Some(state);
+        if self.local.untold {
+            // This look began after the role was taken; does it show that the role's first duty is done?
+            let duty = |step: &Step| {
+                matches!(step, Step::CloseWrites | Step::KillMysqld | Step::SemiSyncSourceOn { .. })
+            };
+            let steps = plan(&self.local.role, &self.seen()).steps;
+            self.local.untold = steps.iter().any(|planned| duty(&planned.step));
+        }
         self.show_core().await;
         if let Some(term) = promoted {
             self.on_promoted(term).await;
         }
     }
 
-    /// Tells the core what was seen.
-    async fn show_core(&mut self) {
+    /// Tells the core what was seen, once that may be told.
+    pub(crate) async fn show_core(&mut self) {
+        if self.local.untold && self.local.server.is_some() {
+            return;
+        }
         let view = self.local_view();
         self.step(Event::Looked(Box::new(view))).await;
     }

@@ -213,8 +213,7 @@ impl Agent {
             _ => {}
         }
         // Fitness follows from the verdict; the others must hear of it before they name this node.
-        let view = self.local_view();
-        self.step(xenon_election::Event::Looked(Box::new(view))).await;
+        self.show_core().await;
     }
 
     pub(crate) fn on_session_lost(&mut self, began: Instant, detail: &str) {
