@@ -153,7 +153,9 @@ impl Election {
         if let Role::Leader(leader) = &mut self.role {
             let before = leader.acknowledgements(&current);
             leader.previous_acknowledgements = Some(before);
-            leader.carried_over = CarriedOver::AfterLook;
+            if next.voters().ne(current.voters()) {
+                leader.carried_over = CarriedOver::AfterLook;
+            }
         }
         out.note(Note::Config { what: format!("{what} (config {})", next.id) });
         self.record.config = Some(next);

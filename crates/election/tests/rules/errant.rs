@@ -80,7 +80,7 @@ fn f2_a_leader_that_never_looked_at_its_server_is_no_measure() {
 #[test]
 fn f1_no_server_no_following_until_it_answers() {
     let mut node = Node::voter("");
-    node.step(Event::Looked(Box::new(LocalView::default())));
+    node.step(Event::Looked(Box::default()));
     node.heartbeat("n2", 2, "n2:1").did_not("mysqld: follow");
     node.look("n2:1").did("mysqld: follow n2 of term 2");
 }

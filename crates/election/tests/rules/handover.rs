@@ -58,22 +58,16 @@ fn t1_a_late_caught_up_of_an_older_term_starts_nothing() {
 
 #[test]
 fn t1_whatever_fails_before_the_vote_opens_the_server_again() {
-    let failures: [(&str, fn(&mut Node)); 2] = [
-        ("refused", |node| {
-            node.hear("n2", Message::StandRefused { term: 2, reason: "too slow".to_owned() });
-        }),
-        ("too long", |node| {
-            node.fire(Timer::HandOver);
-        }),
-    ];
-    for (case, fail) in failures {
+    let refused = Message::StandRefused { term: 2, reason: "too slow".to_owned() };
+    let refused = Event::Message { from: id("n2"), cluster: cluster(1), message: refused };
+    for failure in [refused, Event::Timer(Timer::HandOver)] {
         let mut node = Node::leader(2, three(), "");
         hand_over(&mut node, Some("n2"));
         let ticket = node.ticket();
         node.step(Event::Quiesced { ticket, result: Ok(gtids("M:2")) });
-        assert!(closed(&node), "{case}");
-        fail(&mut node);
-        assert!(!closed(&node) && !node.core.is_handing_over(), "{case}");
+        assert!(closed(&node));
+        node.step(failure.clone());
+        assert!(!closed(&node) && !node.core.is_handing_over(), "{failure:?}");
         node.did("mysqld: lead term 2 W=1");
     }
 }

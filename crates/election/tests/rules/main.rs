@@ -1,6 +1,8 @@
 //! Tables: a state, an event, the effects and the state that follow. One file a group, named after the rules
 //! of the protocol.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap here is a failed test")]
+
 #[path = "../common/show.rs"]
 mod show;
 
