@@ -1,1 +1,42 @@
 //! Local clusters of real servers, and the client and checker that watch them.
+//!
+//! - [`LocalCluster`]: agents and servers on loopback addresses of this machine, each in a folder of its own. The
+//!   playground, the tests and the benches all use it.
+//! - [`Inserter`]: a client that inserts a row every few milliseconds, follows the primary, and keeps its [`History`].
+//! - [`check()`]: compares histories with what the servers hold: nothing acknowledged is lost, one writer at a time.
+//! - [`WriterWatch`]: asks all servers, all the time, whether clients may write to them.
+//!
+//! Nothing here ever ends a process that it did not start: a process is known by the option file or configuration in its
+//! arguments, which is in the cluster's own folder, and by the moment of its start.
+
+mod address;
+mod caller;
+mod checker;
+mod cluster;
+mod data;
+mod files;
+mod guard;
+mod history;
+mod inserter;
+mod node;
+mod orphans;
+mod process;
+mod programs;
+mod sql;
+mod state;
+mod wait;
+mod watch;
+
+pub use caller::Caller;
+pub use checker::{Check, Checked, Violation, check};
+pub use cluster::{LocalCluster, Options};
+pub use files::Accounts;
+pub use history::{Attempt, History, Outcome};
+pub use inserter::{Inserter, InserterOptions};
+pub use node::{Account, Node};
+pub use process::{Process, Signal};
+pub use programs::{Base, Bins};
+pub use sql::Sql;
+pub use state::{Data, LOG_FILE, STATE_FILE, State};
+pub use wait::{Waited, wait_until};
+pub use watch::{Sighting, WriterWatch};
