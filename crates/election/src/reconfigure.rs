@@ -150,12 +150,11 @@ impl Election {
         }
         next.id.term = self.record.term;
         next.id.version = current.id.version + 1;
-        if let Role::Leader(leader) = &mut self.role {
-            let before = leader.acknowledgements(&current);
-            leader.previous_acknowledgements = Some(before);
-            if next.voters().ne(current.voters()) {
-                leader.carried_over = CarriedOver::AfterLook;
-            }
+        if let Role::Leader(leader) = &mut self.role
+            && next.voters().ne(current.voters())
+        {
+            leader.previous_acknowledgements = Some(leader.acknowledgements(&current));
+            leader.carried_over = CarriedOver::AfterLook;
         }
         out.note(Note::Config { what: format!("{what} (config {})", next.id) });
         self.record.config = Some(next);
