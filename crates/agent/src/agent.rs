@@ -82,6 +82,7 @@ impl Agent {
             Input::Probed { began, probe, detail } => self.on_probed(began, probe, &detail).await,
             Input::SessionLost { began, detail } => self.on_session_lost(began, &detail),
             Input::Started(mysqld) => self.on_started(*mysqld),
+            Input::NotFound => self.on_not_found(),
             Input::StartFailed(why) => self.on_start_failed(&why),
             Input::Exiting { pid } => self.on_exiting(pid),
             Input::Gone { pid, record } => self.on_gone(pid, &record),

@@ -1,13 +1,13 @@
 //! From the config to a running loop.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, SAVE};
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::input::Input;
 use crate::local::{Local, server_view};
 use crate::store::Store;
 use crate::worker::Means;
-use crate::{mysqld, observer, peers};
+use crate::{legacy, mysqld, observer, peers};
 use anyhow::{Context, anyhow};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -80,9 +80,12 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     let config = Arc::new(config);
     let id = NodeId::new(config.server.endpoint.to_string());
     let identity = identity(&config)?;
-    let (store, record) = Store::open(&config.raft.meta_datadir)?;
-    let record = record.unwrap_or_default();
+    let (mut store, record) = Store::open(&config.raft.meta_datadir)?;
     let events = Events::new(id.clone());
+    let record = match record {
+        Some(record) => record,
+        None => first_record(&config, &id, &mut store, &events).await?,
+    };
     let (inputs, inbox) = mpsc::channel(INBOX);
     let times = config.timers();
     let door = door(&config);
@@ -176,6 +179,20 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     agent.run(inbox).await;
     server.shutdown().await;
     Ok(())
+}
+
+/// A first start: perhaps with the members that the Go tool knew.
+async fn first_record(
+    config: &Config,
+    id: &NodeId,
+    store: &mut Store,
+    events: &Events,
+) -> anyhow::Result<Record> {
+    let Some(record) = legacy::record(&config.raft.meta_datadir, id)? else { return Ok(Record::default()) };
+    store.save(&record, SAVE).await?;
+    let count = record.config.as_ref().map_or(0, |config| config.members.len());
+    events.push(EventKind::Config, format!("{count} members taken over from the Go tool's peers.json"));
+    Ok(record)
 }
 
 /// T3: open for writes, with the marker of the very term in which this node voted for itself.

@@ -57,7 +57,7 @@ impl Agent {
             self.clock.round_sent(*term, *round);
         }
         let cluster = self.core.record().config.as_ref().map(|config| config.cluster);
-        let cluster = cluster.or(self.heard_cluster).unwrap_or(Uuid::default());
+        let cluster = cluster.or(self.heard_cluster).unwrap_or_default();
         let envelope = Envelope { version: PROTOCOL_VERSION, from: self.core.id().clone(), cluster, message };
         match serde_json::to_vec(&envelope) {
             Ok(body) => {

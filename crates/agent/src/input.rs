@@ -22,6 +22,8 @@ pub(crate) enum Input {
     SessionLost { began: Instant, detail: String },
     /// mysqld was started or found.
     Started(Box<Mysqld>),
+    /// A server answers, and its process is not to be found.
+    NotFound,
     /// mysqld was not started.
     StartFailed(String),
     /// The process has ended or is about to.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use xenon_api::EventKind;
-use xenon_config::Hook;
+use xenon_config::{Config, Hook};
 use xenon_election::{Event, LocalView, ServerView, State};
 use xenon_mysql::{Mysqld, RestartPolicy, SqlError};
 use xenon_plan::health::Health;
@@ -37,6 +37,8 @@ pub(crate) struct Local {
     pub(crate) mysqld: Option<Arc<Mysqld>>,
     /// Being started, found, or on its way out: not to be started now.
     pub(crate) in_transit: bool,
+    /// A process that was not to be found is not looked for before.
+    pub(crate) find_again: Option<Instant>,
     pub(crate) started: Instant,
     pub(crate) starts: u64,
     pub(crate) monitor: bool,
@@ -81,6 +83,14 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
     }
 }
 
+/// What the config says against this node's leading.
+pub(crate) fn configured_unfit(config: &Config) -> Option<String> {
+    if config.raft.super_idle {
+        return Some("its config says that it follows for ever (raft.super-idle)".to_owned());
+    }
+    (config.raft.priority == 0).then(|| "its config says that it never leads (raft.priority is 0)".to_owned())
+}
+
 impl Local {
     pub(crate) fn new(misses_to_hang: u32, monitor: bool) -> Local {
         let now = Instant::now();
@@ -93,6 +103,7 @@ impl Local {
             health: Health::new(misses_to_hang),
             mysqld: None,
             in_transit: false,
+            find_again: None,
             started: now,
             starts: 0,
             monitor,
@@ -249,7 +260,8 @@ impl Agent {
         match result {
             Ok(state) => {
                 self.local.look_error.clear();
-                if self.local.mysqld.is_none() && !self.local.in_transit {
+                let due = self.local.find_again.is_none_or(|at| at <= Instant::now());
+                if self.local.mysqld.is_none() && !self.local.in_transit && due {
                     self.find_mysqld();
                 }
                 self.take_state(state).await;
@@ -310,7 +322,7 @@ impl Agent {
         let server = self.local.server.as_ref().map(server_view);
         LocalView {
             server,
-            unfit: unfit(&self.seen()),
+            unfit: configured_unfit(&self.config).or_else(|| unfit(&self.seen())),
             source_host: self.config.replication_host().to_owned(),
             source_port: self.config.mysql.port,
         }

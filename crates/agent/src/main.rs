@@ -8,6 +8,7 @@ mod effects;
 mod events;
 mod hooks;
 mod input;
+mod legacy;
 mod local;
 mod mysqld;
 mod observer;

@@ -16,6 +16,8 @@ const LOOK_EVERY_PRIMARY: Duration = Duration::from_millis(10);
 const LOOK_EVERY_REPLICA: Duration = Duration::from_millis(200);
 /// How long finding may take.
 const FIND: Duration = Duration::from_secs(2);
+/// Pause before a process that was not to be found is looked for again.
+const FIND_AGAIN: Duration = Duration::from_secs(60);
 /// How long a process that is ending may take before that is told.
 const GONE: Duration = Duration::from_secs(60);
 /// A dead primary's server is started again after the others have had this long to elect, since recovery takes CPU from
@@ -65,10 +67,7 @@ impl Agent {
         tokio::spawn(async move {
             let input = match Mysqld::find(&options, &door, FIND).await {
                 Some(mysqld) => Input::Started(Box::new(mysqld)),
-                None => Input::StartFailed(
-                    "a server answers at mysql.host:mysql.port, but its process is not to be found: is it on this machine?"
-                        .to_owned(),
-                ),
+                None => Input::NotFound,
             };
             let _ = inputs.send(input).await;
         });
@@ -113,6 +112,17 @@ impl Agent {
             let record = Box::new(mysqld.exit_record().await);
             let _ = inputs.send(Input::Gone { pid, record }).await;
         });
+    }
+
+    /// It is looked for again later; until then its death is noticed by probes only.
+    pub(crate) fn on_not_found(&mut self) {
+        self.local.in_transit = false;
+        self.local.find_again = Some(Instant::now() + FIND_AGAIN);
+        self.events.push(
+            EventKind::Trouble,
+            "a server answers at mysql.host:mysql.port, but its process is not to be found: is it on this machine, and may \
+             this user see it?",
+        );
     }
 
     pub(crate) fn on_start_failed(&mut self, why: &str) {
