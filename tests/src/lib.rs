@@ -1,1 +1,122 @@
-//! Real servers, end to end.
+//! What the stories on real servers share: a cluster that serves, a client that writes, and the end of every story.
+
+use anyhow::{Context, Result, anyhow, bail};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use xenon_testkit::{
+    Base, Bins, Check, Checked, Inserter, InserterOptions, LocalCluster, Options, Process, Signal, WriterWatch, check,
+};
+
+/// A cluster comes up within this.
+pub const COMES_UP: Duration = Duration::from_secs(60);
+/// A cluster is whole again within this after a fault that a restart of a server follows.
+pub const HEALS: Duration = Duration::from_secs(60);
+/// A client counts as served again after so many inserts.
+const SERVED: u64 = 20;
+
+/// A cluster that serves, a client that inserts into it, and a watch for second writers.
+pub struct Story {
+    /// The cluster.
+    pub cluster: LocalCluster,
+    client: Inserter,
+    watch: WriterWatch,
+}
+
+impl Story {
+    /// Forms a cluster of so many nodes and begins to insert. Gives the index of the leader's node, too.
+    ///
+    /// # Errors
+    /// The cluster does not come up; with the logs.
+    pub async fn begin(nodes: usize) -> Result<(Self, usize)> {
+        let cluster = LocalCluster::create(options(nodes)?)?;
+        let leader = cluster.serve(COMES_UP).await?;
+        let story = Self {
+            client: Inserter::start(&cluster, InserterOptions::default()).await?,
+            watch: WriterWatch::start(&cluster)?,
+            cluster,
+        };
+        story.client.wait_acknowledged(SERVED, Duration::from_secs(10)).await?;
+        Ok((story, leader))
+    }
+
+    /// Waits until the client is served again after a fault.
+    ///
+    /// # Errors
+    /// It is not within the bound; with the logs.
+    pub async fn served_again(&self, fault: Instant, bound: Duration) -> Result<Duration> {
+        let gap = self
+            .cluster
+            .wait_until(bound, "the client is served again", async || self.client.history().gap(fault))
+            .await?
+            .value;
+        println!("gap: {:.1} ms", gap.as_secs_f64() * 1e3);
+        Ok(gap)
+    }
+
+    /// The longest time between two OKs since a moment.
+    pub fn longest_gap(&self, from: Instant) -> Option<Duration> {
+        self.client.history().longest_gap(from).map(|(gap, _)| gap)
+    }
+
+    /// Waits for more inserts, so that whatever follows has data of the present primary.
+    ///
+    /// # Errors
+    /// The client is not served.
+    pub async fn some_more(&self) -> Result<()> {
+        match self.client.wait_acknowledged(SERVED, Duration::from_secs(10)).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(anyhow!("{error}\n{}", self.cluster.picture().await)),
+        }
+    }
+
+    /// The end of every story: so many nodes replicate from the leader, nothing acknowledged is lost, nobody else wrote.
+    /// `without` names nodes whose data is not looked at.
+    ///
+    /// # Errors
+    /// What is not so; with the logs.
+    pub async fn end(self, followers: usize, without: Vec<usize>) -> Result<Checked> {
+        let Self { cluster, client, watch } = self;
+        cluster.wait_all_following(followers, HEALS).await?;
+        client.wait_acknowledged(SERVED, Duration::from_secs(10)).await?;
+        let history = client.finish()?;
+        let sightings = watch.finish()?;
+        let what = Check { histories: vec![&history], sightings, without, bound: Duration::from_secs(20) };
+        let checked = check(&cluster, what).await?;
+        println!("{checked}");
+        if let Some((gap, _)) = history.attempts.first().and_then(|first| history.longest_gap(first.start)) {
+            println!("longest gap of the whole story: {:.1} ms", gap.as_secs_f64() * 1e3);
+        }
+        cluster.end()?;
+        Ok(checked)
+    }
+}
+
+/// What a story's cluster is made with.
+///
+/// # Errors
+/// There is no server, or our programs are not built.
+pub fn options(nodes: usize) -> Result<Options> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace's folder")?;
+    Ok(Options::new(nodes, Base::for_workspace(workspace)?, Bins::find()?))
+}
+
+/// Sends a signal to a process, and says when.
+///
+/// # Errors
+/// It is gone.
+pub fn strike(process: Process, signal: Signal) -> Result<Instant> {
+    let at = Instant::now();
+    process.signal(signal).with_context(|| format!("process {}", process.pid))?;
+    Ok(at)
+}
+
+/// Fails when a gap was longer than the bound.
+///
+/// # Errors
+/// It was.
+pub fn at_most(gap: Duration, bound: Duration) -> Result<()> {
+    if gap > bound {
+        bail!("the client waited {:.3} s, at most {:.3} s is allowed", gap.as_secs_f64(), bound.as_secs_f64());
+    }
+    Ok(())
+}
