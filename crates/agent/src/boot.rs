@@ -4,7 +4,7 @@ use crate::agent::{Agent, SAVE};
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::input::Input;
-use crate::local::{Local, server_view};
+use crate::local::{Local, configured_unfit, server_view, wish};
 use crate::store::Store;
 use crate::worker::Means;
 use crate::{legacy, mysqld, observer, peers};
@@ -134,9 +134,11 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     // Complete from the start: a leader that resumes tells the others at once where its server is (T3).
     let view = LocalView {
         server: local.server.as_ref().map(server_view),
-        unfit: local.server.is_none().then(|| "its mysqld has not answered yet".to_owned()),
+        unfit: configured_unfit(&config)
+            .or_else(|| local.server.is_none().then(|| "its mysqld has not answered yet".to_owned())),
         source_host: config.replication_host().to_owned(),
         source_port: config.mysql.port,
+        wish: Some(wish(&config)),
     };
     let (core, first) =
         Election::start(Start { id, record, local: view, primary_of_term, rules: Rules::all() });

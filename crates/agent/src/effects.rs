@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use xenon_api::{Envelope, EventKind, PATH_PEER, PROTOCOL_VERSION};
 use xenon_channel::Link;
 use xenon_election::{Directive, Effect, Event, Message, NodeId};
-use xenon_gtid::Uuid;
 use xenon_plan::observation::SourceAddress;
 use xenon_plan::{Role, freezable};
 

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use xenon_api::EventKind;
 use xenon_config::{Config, Hook};
-use xenon_election::{Event, LocalView, ServerView, State};
+use xenon_election::{Event, LocalView, ServerView, State, Wish};
 use xenon_mysql::{Mysqld, RestartPolicy, SqlError};
 use xenon_plan::health::Health;
 use xenon_plan::observation::ServerState;
@@ -81,6 +81,13 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
         acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.operational),
         acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
     }
+}
+
+/// What the config asks for in the group.
+pub(crate) fn wish(config: &Config) -> Wish {
+    // A node that follows for ever gives leadership away, should it have it.
+    let priority = if config.raft.super_idle { 0 } else { config.raft.priority };
+    Wish { priority, idle: config.raft.super_idle }
 }
 
 /// What the config says against this node's leading.
@@ -325,6 +332,7 @@ impl Agent {
             unfit: configured_unfit(&self.config).or_else(|| unfit(&self.seen())),
             source_host: self.config.replication_host().to_owned(),
             source_port: self.config.mysql.port,
+            wish: Some(wish(&self.config)),
         }
     }
 

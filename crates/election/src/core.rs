@@ -481,6 +481,7 @@ impl Election {
             unapplied: server.map_or(0, |server| server.unapplied),
             acknowledging: server.is_some_and(|server| server.acknowledging),
             unfit: self.unfit(),
+            wish: self.local.wish,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::group::Standing;
 use crate::ids::{NodeId, Term, Ticket};
-use crate::message::Message;
+use crate::message::{Message, Wish};
 use crate::position::Position;
 use std::fmt;
 use xenon_gtid::{GtidSet, Uuid};
@@ -115,6 +115,8 @@ pub struct LocalView {
     pub source_host: String,
     /// Where the others reach this mysqld: port.
     pub source_port: u16,
+    /// What this node's own configuration asks for.
+    pub wish: Option<Wish>,
 }
 
 /// A mysqld that answers.

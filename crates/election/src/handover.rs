@@ -17,6 +17,9 @@ pub(crate) struct HandOver {
     pub(crate) quiescing: Option<Ticket>,
 }
 
+/// V8: looks (about a second each) between two attempts to hand over to a node of higher priority.
+const LOOKS_BETWEEN_PREFERENCES: u64 = 60;
+
 impl Leader {
     /// Writes are closed for a handover. While they are still being closed the server counts as open: the
     /// one who closes also undoes.
@@ -76,14 +79,39 @@ impl Election {
                 "wait until it has, or name another node: xenoncli cluster gtid",
             );
         }
+        self.begin_handover(target.clone(), "", out);
+        out.answer(format!("handing over to {target}"));
+    }
+
+    fn begin_handover(&mut self, target: NodeId, why: &str, out: &mut Out) {
         let ticket = self.ticket();
-        out.note(Note::HandOver { what: format!("handing over to {target}: closing writes") });
+        out.note(Note::HandOver { what: format!("handing over to {target}{why}: closing writes") });
         if let Role::Leader(leader) = &mut self.role {
-            leader.handover = Some(HandOver { target: target.clone(), quiescing: Some(ticket) });
+            leader.handover = Some(HandOver { target, quiescing: Some(ticket) });
         }
         out.0.push(Effect::Quiesce { ticket });
         out.arm(Timer::HandOver, Delay::HandOver);
-        out.answer(format!("handing over to {target}"));
+    }
+
+    /// V8: leadership goes to a node of higher priority once that has caught up.
+    pub(crate) fn give_way_to_preferred(&mut self, out: &mut Out) {
+        let (Some(config), Role::Leader(leader)) = (self.config(), &self.role) else { return };
+        let busy = leader.handover.is_some() || self.may_change_config().is_err();
+        if busy || self.looks < leader.prefer_after_look {
+            return;
+        }
+        let mine = config.priority(&self.id);
+        let preferred = self
+            .succession(leader)
+            .into_iter()
+            .find(|id| config.priority(id) > mine && self.has_caught_up(leader, id));
+        let Some(target) = preferred else { return };
+        let next = self.looks + LOOKS_BETWEEN_PREFERENCES;
+        if let Role::Leader(leader) = &mut self.role {
+            // A handover that fails closes writes for a moment: not again and again.
+            leader.prefer_after_look = next;
+        }
+        self.begin_handover(target, ", which has the higher priority", out);
     }
 
     /// Writes are closed and drained, or were opened again.

@@ -33,6 +33,8 @@ pub(crate) struct Leader {
     /// Voters that an operator let go, and whose turn has not come (one at a time, C1).
     pub(crate) to_leave: BTreeSet<NodeId>,
     pub(crate) handover: Option<HandOver>,
+    /// V8: no handover to a preferred node is tried before this look.
+    pub(crate) prefer_after_look: u64,
 }
 
 /// C1: a change needs not only overlapping majorities, but also that what was acknowledged under the config
@@ -74,6 +76,7 @@ impl Leader {
             carried_over: if resuming { CarriedOver::AfterLook } else { CarriedOver::Yes },
             to_leave: BTreeSet::new(),
             handover: None,
+            prefer_after_look: 0,
         }
     }
 
@@ -247,6 +250,7 @@ impl Election {
             leader.carried_over = CarriedOver::When(position);
         }
         self.advance_config(out);
+        self.give_way_to_preferred(out);
     }
 
     /// L6: cannot serve: fence, and name the successor (T2) instead of sitting on the lease.

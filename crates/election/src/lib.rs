@@ -27,7 +27,7 @@ pub use effect::{Delay, Directive, Effect, KnownLeader, Note, Refused};
 pub use event::{Event, LocalView, Request, ServerView, State, Timer};
 pub use group::{ConfigId, GroupConfig, Member, NotOneVoterApart, Standing};
 pub use ids::{NodeId, Term, Ticket};
-pub use message::{LeaderInfo, Message, Refusal, Report};
+pub use message::{LeaderInfo, Message, Refusal, Report, Wish};
 pub use position::{Position, Recency};
 pub use record::Record;
 pub use rules::Rules;

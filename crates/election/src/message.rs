@@ -150,6 +150,18 @@ pub struct Report {
     pub acknowledging: bool,
     /// Why it may not stand; `None` when it may.
     pub unfit: Option<String>,
+    /// What its own configuration asks for; `None` = nothing in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
+}
+
+/// What a node's own configuration says of its place in the group. The leader puts it into the config of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Wish {
+    /// Preference among equally recent nodes (V8); 0 = never leads.
+    pub priority: u32,
+    /// It follows for ever.
+    pub idle: bool,
 }
 
 /// Why a vote was refused.

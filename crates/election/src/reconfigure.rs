@@ -5,7 +5,7 @@ use crate::effect::Note;
 use crate::group::{GroupConfig, Member, Standing};
 use crate::ids::NodeId;
 use crate::leader::{CarriedOver, Leader};
-use crate::message::Message;
+use crate::message::{Message, Wish};
 use crate::position::Position;
 
 impl Election {
@@ -83,7 +83,7 @@ impl Election {
     }
 
     /// C1: only the leader, its marker acknowledged, the last change settled.
-    fn may_change_config(&self) -> Result<(), (String, String)> {
+    pub(crate) fn may_change_config(&self) -> Result<(), (String, String)> {
         let Role::Leader(leader) = &self.role else {
             return Err(("this node does not lead".to_owned(), "ask the leader".to_owned()));
         };
@@ -199,17 +199,39 @@ impl Election {
                     next.members.remove(id);
                     return Some((next, format!("{id} removed"), vec![id.clone()]));
                 }
+                Standing::Joining | Standing::Voter if self.wishes_to_be_idle(leader, id) => {
+                    next.members.insert(id.clone(), Member { standing: Standing::Idle, ..member.clone() });
+                    return Some((next, format!("{id} follows for ever, as its config says"), Vec::new()));
+                }
                 Standing::Joining if self.has_caught_up(leader, id) => {
                     next.members.insert(id.clone(), Member { standing: Standing::Voter, ..member.clone() });
                     return Some((next, format!("{id} has caught up and votes now"), Vec::new()));
                 }
                 _ => {}
             }
+            if let Some(wish) = self.wish_of(leader, id)
+                && wish.priority != member.priority
+            {
+                next.members.insert(id.clone(), Member { priority: wish.priority, ..member.clone() });
+                return Some((next, format!("{id} has priority {} now", wish.priority), Vec::new()));
+            }
         }
         let leaving = leader.to_leave.iter().find(|id| config.is_voter(id))?;
         let member = config.members.get(leaving)?;
         next.members.insert(leaving.clone(), Member { standing: Standing::Leaving, ..member.clone() });
         Some((next, format!("{leaving} votes no more"), Vec::new()))
+    }
+
+    fn wish_of(&self, leader: &Leader, id: &NodeId) -> Option<Wish> {
+        if *id == self.id {
+            return self.local.wish;
+        }
+        leader.peers.get(id).filter(|_| leader.hears(id)).and_then(|peer| peer.report.wish)
+    }
+
+    /// A leader stays a voter: it must hand over first, which its config makes it do by priority.
+    fn wishes_to_be_idle(&self, leader: &Leader, id: &NodeId) -> bool {
+        *id != self.id && self.wish_of(leader, id).is_some_and(|wish| wish.idle)
     }
 
     /// C3: it follows, and has all that the leader had at its last look but one's worth of writes.

@@ -72,6 +72,7 @@ pub(crate) fn view(name: &str, received: &str) -> LocalView {
         unfit: None,
         source_host: name.to_owned(),
         source_port: 3306,
+        wish: None,
     }
 }
 

@@ -16,3 +16,4 @@ mod leader;
 mod prevotes;
 mod saving;
 mod votes;
+mod wishes;

@@ -86,6 +86,7 @@ impl Mysqld {
             unfit: None,
             source_host: name.to_string(),
             source_port: 3306,
+            wish: None,
         }
     }
 }
