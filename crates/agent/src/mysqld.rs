@@ -11,7 +11,7 @@ use xenon_mysql::{ExitRecord, Mysqld, MysqldOptions, RestartDecision, StartError
 use xenon_plan::health::{Probe, Verdict};
 
 /// How often a primary's process is looked at: a death is seen before the kernel has freed its memory.
-const LOOK_EVERY_PRIMARY: Duration = Duration::from_millis(10);
+const LOOK_EVERY_PRIMARY: Duration = Duration::from_millis(20);
 /// Nobody waits for a replica's death to be noticed; its pidfd tells soon enough.
 const LOOK_EVERY_REPLICA: Duration = Duration::from_millis(200);
 /// How long finding may take.
