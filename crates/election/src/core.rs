@@ -201,6 +201,15 @@ impl Election {
         if !self.enabled || from == self.id {
             return;
         }
+        let invited = match &message {
+            Message::Offer { config } | Message::Heartbeat { members: Some(config), .. } => {
+                config.members.contains_key(&self.id)
+            }
+            _ => false,
+        };
+        if invited && self.config().is_some_and(|config| config.cluster != cluster) {
+            self.leave_if_removed();
+        }
         match self.record.config.as_ref().map(|config| config.cluster) {
             Some(mine) if mine != cluster && !matches!(message, Message::Offer { .. }) => {
                 return out.trouble(format!(

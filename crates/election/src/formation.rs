@@ -6,11 +6,13 @@ use crate::event::Timer;
 use crate::group::{ConfigId, GroupConfig, Member, Standing};
 use crate::ids::NodeId;
 use crate::message::Message;
+use crate::record::Record;
 use std::collections::BTreeMap;
 use xenon_gtid::Uuid;
 
 impl Election {
     pub(crate) fn form(&mut self, cluster: Uuid, voters: Vec<NodeId>, idle: Vec<NodeId>, out: &mut Out) {
+        self.leave_if_removed();
         if let Some(config) = self.config() {
             return out.refuse(
                 format!("this node belongs to cluster {} already", config.cluster),
@@ -34,6 +36,22 @@ impl Election {
         self.enter(config, out);
         self.on_offer_timer(out);
         out.answer(format!("cluster formed with {count} members; they elect a leader now"));
+    }
+
+    /// A node that its cluster has let go may join another. Its term and vote meant something in the old cluster
+    /// only; there it counts no more.
+    pub(crate) fn leave_if_removed(&mut self) {
+        if self.config().is_some_and(|config| !config.members.contains_key(&self.id)) {
+            self.record = Record::default();
+            self.dirty = true;
+            self.role = Role::Follower;
+            self.leader = None;
+            self.leader_fresh = false;
+            self.suspect = None;
+            self.freezing = None;
+            self.catching_up = None;
+            self.patient.clear();
+        }
     }
 
     fn enter(&mut self, config: GroupConfig, out: &mut Out) {

@@ -129,3 +129,23 @@ fn c4_the_offers_go_on_after_a_restart_and_after_a_pause() {
     node.step(Event::Request(Request::Disable)).fire(Timer::Offer).did_exactly(&[]);
     node.step(Event::Request(Request::Enable)).did("arm Offer Heartbeat");
 }
+
+#[test]
+fn c4_a_node_that_was_let_go_may_join_another_cluster_and_one_that_was_not_may_not() {
+    let removed = GroupConfig { id: ConfigId { term: 3, version: 9 }, ..config(1, 1, "n2 n3") };
+    let mut other = config(0, 1, "n1 n8 n9");
+    other.cluster = cluster(2);
+    let offer = |node: &mut Node, config: &GroupConfig| {
+        let (from, cluster, message) = (id("n8"), config.cluster, Message::Offer { config: config.clone() });
+        node.step(Event::Message { from, cluster, message });
+    };
+    let mut node = Node::start("n1", record(3, Some("n2"), Some(removed)), "");
+    offer(&mut node, &other);
+    assert_eq!(node.core.record().config.as_ref(), Some(&other));
+    assert_eq!((node.core.record().term, &node.core.record().vote), (0, &None));
+
+    let mut member = Node::start("n1", record(3, Some("n2"), Some(three())), "");
+    offer(&mut member, &other);
+    assert_eq!(member.core.record().config.as_ref(), Some(&three()));
+    assert_eq!(member.core.record().term, 3);
+}
