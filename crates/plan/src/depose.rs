@@ -1,38 +1,59 @@
 //! D1–D3: the order in which a server stops being the primary.
 
 use crate::health::Verdict;
+use crate::observation::ServerState;
 use crate::role::{Address, Process, Seen};
 use crate::step::{Plan, Step};
 
-/// Steps that leave a server read-only with no application session. `may_kill`: D3 applies, the server may
-/// be a primary.
-pub(crate) fn plan(reason: &str, may_kill: bool, seen: &Seen, plan: &mut Plan) {
+/// Steps that leave a server read-only with no application session. Gives back the server when it takes further
+/// statements; `None` when nothing more can be asked of it now.
+pub(crate) fn plan<'a>(reason: &str, seen: &'a Seen, plan: &mut Plan) -> Option<&'a ServerState> {
     if matches!(seen.address, Address::Here | Address::Unknown) {
         // First, so that no new client comes while the others are sent away.
         plan.push(Step::AddressDown, format!("this node must not hold the address: {reason}"));
     }
     if seen.process != Process::Running {
-        return;
+        return None;
     }
-    if may_kill && seen.health == Verdict::Hung {
-        plan.push(Step::KillMysqld, format!("it hangs, so it cannot be closed any other way (D3): {reason}"));
-        return;
+    if seen.health == Verdict::Hung {
+        if may_be_open(seen) {
+            plan.push(
+                Step::KillMysqld,
+                format!("it hangs, so it cannot be closed any other way (D3): {reason}"),
+            );
+        } else {
+            // A stalled disk can make every replica miss its probes at once. None of them writes for clients, so D3
+            // gives no reason to send them all through crash recovery.
+            plan.troubles.push(
+                "mysqld hangs; it is closed to clients, so it is left to come back by itself".to_owned(),
+            );
+        }
+        return None;
+    }
+    let server = seen.server.as_ref();
+    if seen.drain_timed_out && server.is_some_and(|server| !server.super_read_only) {
+        // Its waiting commits cannot be released without telling their clients OK (D2). An orderly shutdown does
+        // just that when too few replicas are connected (seen on 9.7.4), so a server that is dying is killed as well.
+        plan.push(Step::KillMysqld, format!("its commits do not drain (D3): {reason}"));
+        return None;
     }
     if seen.health == Verdict::Dying {
-        // It lets nobody in, so no client writes, and what is under way gets no acknowledgement (V3).
-        return;
+        // It lets nobody in and takes no statements; what comes next depends on how it starts again.
+        return None;
     }
-    let Some(server) = &seen.server else { return };
+    let server = server?;
     if !server.super_read_only {
-        if may_kill && seen.drain_timed_out {
-            // Its waiting commits cannot be released without telling their clients OK (D2).
-            plan.push(Step::KillMysqld, format!("its commits do not drain (D3): {reason}"));
-            return;
-        }
-        plan.push(Step::CloseWrites, reason.to_owned());
+        plan.push(Step::CloseWrites, reason);
     }
     // Readers of a server that was a replica all along are left in peace.
     if !seen.sessions_killed || !server.super_read_only {
         plan.push(Step::KillSessions, format!("clients must look for the new primary: {reason}"));
     }
+    Some(server)
+}
+
+/// What was last known does not rule out that clients write here.
+fn may_be_open(seen: &Seen) -> bool {
+    // Sessions not yet ended: it was the primary a moment ago, and the look may be older than its opening.
+    !seen.sessions_killed || seen.server.as_ref().is_none_or(|server| !server.super_read_only)
 }

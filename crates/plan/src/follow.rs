@@ -8,38 +8,44 @@ use xenon_gtid::GtidSet;
 
 pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan: &mut Plan) {
     let why = format!("{source} is the primary");
-    depose::plan(&why, true, seen, plan);
-    let Some(server) = &seen.server else { return };
-    if plan.steps.iter().any(|planned| planned.step == Step::KillMysqld) {
+    let Some(server) = depose::plan(&why, seen, plan) else { return };
+    let restart_receiver = semi_sync_replica(acknowledge, server, plan);
+    let settled = match &server.replication {
+        Some(replication)
+            if is_configured(replication, seen) && keeps_relay_logs(source, replication, server) =>
+        {
+            repoint(source, replication, restart_receiver, server, seen, plan)
+        }
+        other => point_anew(source, other.as_ref(), server, seen, plan),
+    };
+    if !settled {
         return;
     }
     if !seen.account_checked {
+        // After all that makes it follow: an account that cannot be made right must not keep a voter from
+        // acknowledging.
         plan.push(Step::EnsureAccount, "the others need it on this server when it becomes the primary");
     }
-    let mut restart_receiver = false;
+    if seen.variables != Some(Variables::Replica) {
+        plan.push(Step::SetVariables { role: Variables::Replica }, "this server is a replica");
+    }
+}
+
+/// L4. Says whether the receiver must start anew for it to take effect.
+fn semi_sync_replica(acknowledge: bool, server: &ServerState, plan: &mut Plan) -> bool {
     match server.semi_sync_replica {
         Some(replica) if replica.enabled == acknowledge => {
             // Switched, but the running receiver has yet to take it up.
-            restart_receiver = replica.enabled != replica.operational && is_running(server);
+            replica.enabled != replica.operational && is_running(server)
         }
-        None if !acknowledge => {}
+        None if !acknowledge => false,
         _ => {
             plan.push(
                 Step::SemiSyncReplica { on: acknowledge },
                 if acknowledge { "voters acknowledge (L4)" } else { "only voters acknowledge (L4)" },
             );
-            restart_receiver = true;
+            true
         }
-    }
-    match &server.replication {
-        Some(replication) if is_configured(replication, seen) => {
-            semi_sync_source_off(server, plan);
-            repoint(source, replication, restart_receiver, seen, plan);
-        }
-        other => point_anew(source, other.as_ref(), server, plan),
-    }
-    if seen.variables != Some(Variables::Replica) {
-        plan.push(Step::SetVariables { role: Variables::Replica }, "this server is a replica");
     }
 }
 
@@ -55,22 +61,32 @@ fn is_configured(replication: &Replication, seen: &Seen) -> bool {
         && replication.connect_retry_s == 1
 }
 
-fn repoint(source: &SourceAddress, replication: &Replication, restart: bool, seen: &Seen, plan: &mut Plan) {
+/// The relay logs may hold what is not applied yet, or need not be thrown away at all. When they hold nothing and both
+/// threads have stopped, a full change is as safe (S3) and does not wait for the applier.
+fn keeps_relay_logs(source: &SourceAddress, replication: &Replication, server: &ServerState) -> bool {
+    replication.source == *source
+        || replication.applier_running
+        || replication.receiver != ReceiverState::Stopped
+        || !server.unapplied().is_empty()
+}
+
+/// Says whether the plan leads all the way; not when a look is wanted first.
+fn repoint(
+    source: &SourceAddress,
+    replication: &Replication,
+    restart: bool,
+    server: &ServerState,
+    seen: &Seen,
+    plan: &mut Plan,
+) -> bool {
     let elsewhere = replication.source != *source;
-    if !replication.applier_running {
-        if replication.applier_error.is_empty() || seen.retry_due {
-            // S3: relay logs survive a change of source only while the applier runs.
-            plan.push(Step::StartApplier, "the applier does not run");
-        } else {
-            plan.troubles.push(format!(
-                "the applier has stopped: {}; repair the cause, or rebuild this node",
-                replication.applier_error
-            ));
-            if elsewhere {
-                plan.troubles.push("this node follows no one until its applier runs again".to_owned());
-                return;
-            }
+    if elsewhere && !replication.applier_running {
+        if !start_applier(replication, server, seen, plan) {
+            plan.troubles.push("this node follows no one until its applier runs again".to_owned());
         }
+        // S3: relay logs survive a change of source only while the applier runs, and one that has just been
+        // started may stop at once again, on the transaction on which it stopped before.
+        return false;
     }
     if elsewhere || restart {
         if replication.receiver != ReceiverState::Stopped {
@@ -87,9 +103,7 @@ fn repoint(source: &SourceAddress, replication: &Replication, restart: bool, see
             plan.push(Step::Repoint { source: source.clone() }, "relay logs are kept (S3)");
         }
         plan.push(Step::StartReceiver, format!("{source} is the primary"));
-        return;
-    }
-    if replication.receiver == ReceiverState::Stopped {
+    } else if replication.receiver == ReceiverState::Stopped {
         if replication.receiver_error.is_empty() || seen.retry_due {
             plan.push(Step::StartReceiver, "the receiver does not run");
         }
@@ -99,22 +113,33 @@ fn repoint(source: &SourceAddress, replication: &Replication, restart: bool, see
     } else if replication.receiver == ReceiverState::Connecting && !replication.receiver_error.is_empty() {
         plan.troubles.push(format!("the receiver cannot connect: {}", replication.receiver_error));
     }
+    // The receiver first: the new primary's marker waits for somebody's acknowledgement, and switching the
+    // source side off takes up to a second.
+    if replication.applier_running {
+        semi_sync_source_off(server, plan);
+    } else {
+        start_applier(replication, server, seen, plan);
+    }
+    true
 }
 
 fn point_anew(
     source: &SourceAddress,
     replication: Option<&Replication>,
     server: &ServerState,
+    seen: &Seen,
     plan: &mut Plan,
-) {
+) -> bool {
     if let Some(replication) = replication {
+        if replication.receiver != ReceiverState::Stopped {
+            plan.push(Step::StopReceiver, "its settings are not ours");
+            // S3: what it has received until it stopped only the next look shows.
+            return false;
+        }
         if !server.unapplied().is_empty() {
             // S3: a full change throws relay logs away, so they are applied first.
-            if replication.receiver != ReceiverState::Stopped {
-                plan.push(Step::StopReceiver, "its settings are not ours");
-            }
-            if !replication.applier_running {
-                plan.push(Step::StartApplier, "received transactions are applied first");
+            if !replication.applier_running && !start_applier(replication, server, seen, plan) {
+                return false;
             }
             plan.push(
                 Step::WaitApplied { set: replication.retrieved.clone() },
@@ -124,45 +149,61 @@ fn point_anew(
         plan.push(Step::StopReplication, "its settings are not ours");
     }
     plan.push(Step::PointAnew { source: source.clone() }, format!("{source} is the primary"));
-    // The receiver first: the new primary's marker waits for somebody's acknowledgement, and switching the
-    // source side off takes up to a second.
+    // The receiver first, as when re-pointing.
     plan.push(Step::StartReceiver, format!("{source} is the primary"));
     semi_sync_source_off(server, plan);
     plan.push(Step::StartApplier, format!("{source} is the primary"));
+    true
+}
+
+/// Says whether it is to be started: one that has stopped with an error is tried again now and then only.
+fn start_applier(replication: &Replication, server: &ServerState, seen: &Seen, plan: &mut Plan) -> bool {
+    if !replication.applier_error.is_empty() {
+        plan.troubles.push(format!(
+            "the applier has stopped: {}; repair the cause, or rebuild this node",
+            replication.applier_error
+        ));
+        if !seen.retry_due {
+            return false;
+        }
+    }
+    semi_sync_source_off(server, plan);
+    plan.push(Step::StartApplier, "the applier does not run");
+    true
 }
 
 /// The applier's commits would wait for acknowledgements that nobody sends. Nothing is released by it (D2): the
 /// server is read-only and drained before this step.
 fn semi_sync_source_off(server: &ServerState, plan: &mut Plan) {
-    if server.semi_sync_source.is_some_and(|source| source.enabled) {
+    if !plan.has(&Step::SemiSyncSourceOff) && server.semi_sync_source.is_some_and(|source| source.enabled) {
         plan.push(Step::SemiSyncSourceOff, "a replica's applier must not wait for acknowledgements");
     }
 }
 
 pub(crate) fn plan_invalid(errant: &GtidSet, seen: &Seen, plan: &mut Plan) {
-    depose::plan("this node has transactions that the leader lacks", true, seen, plan);
     plan.troubles.push(format!(
         "INVALID: the leader does not have {} ({} transaction(s)); this node does not follow until it is \
          rebuilt, or they are judged by an operator",
         brief(errant),
         errant.count()
     ));
-    if let Some(replication) = seen.server.as_ref().and_then(|server| server.replication.as_ref())
-        && replication.receiver != ReceiverState::Stopped
-    {
-        plan.push(Step::StopReceiver, "an errant node does not follow (F2)");
-    }
+    let why = "this node has transactions that the leader lacks";
+    let Some(server) = depose::plan(why, seen, plan) else { return };
+    stop_receiver("an errant node does not follow (F2)", server, plan);
 }
 
 pub(crate) fn plan_removed(seen: &Seen, plan: &mut Plan) {
-    depose::plan("this node was removed from the cluster", true, seen, plan);
-    let Some(server) = &seen.server else { return };
-    if let Some(replication) = &server.replication
-        && (replication.receiver != ReceiverState::Stopped)
-    {
-        plan.push(Step::StopReceiver, "a removed node must acknowledge nothing (L4)");
-    }
+    let Some(server) = depose::plan("this node was removed from the cluster", seen, plan) else { return };
+    stop_receiver("a removed node must acknowledge nothing (L4)", server, plan);
     if server.semi_sync_replica.is_some_and(|replica| replica.enabled) {
         plan.push(Step::SemiSyncReplica { on: false }, "a removed node must acknowledge nothing (L4)");
+    }
+}
+
+fn stop_receiver(why: &str, server: &ServerState, plan: &mut Plan) {
+    let receiver =
+        server.replication.as_ref().map_or(ReceiverState::Stopped, |replication| replication.receiver);
+    if receiver != ReceiverState::Stopped {
+        plan.push(Step::StopReceiver, why);
     }
 }

@@ -69,8 +69,11 @@ impl Health {
             (_, Verdict::Dead) => Verdict::Dead,
             (Probe::Answered | Probe::TurnedAway, _) => Verdict::Serving,
             (_, Verdict::Starting) => Verdict::Starting,
+            // A server that stopped taking connections soon refuses them too, when its queue of new ones is full. It is
+            // no shutdown for that: only a server that hangs may be killed for hanging (D3).
+            (Probe::Refused | Probe::TimedOut, Verdict::Hung) => Verdict::Hung,
             (Probe::Refused, _) => Verdict::Dying,
-            (Probe::TimedOut, Verdict::Dying | Verdict::Hung) => self.verdict,
+            (Probe::TimedOut, Verdict::Dying) => Verdict::Dying,
             (Probe::TimedOut, Verdict::Missing(misses)) => self.missed(misses + 1),
             (Probe::TimedOut, Verdict::Serving) => self.missed(1),
         };

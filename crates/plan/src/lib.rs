@@ -30,16 +30,14 @@ pub fn plan(role: &Role, seen: &Seen) -> Plan {
         plan.push(Step::StartMysqld, "mysqld does not run, and the monitor is on");
         return plan;
     }
-    if seen.health == health::Verdict::Dying && !matches!(role, Role::Fenced { .. }) {
-        // A server that shuts down takes no statements; what comes next depends on how it starts again.
-        return plan;
-    }
     match role {
         Role::Unmanaged | Role::Hold | Role::Stopped => {}
         Role::Primary { term, markers, acknowledgements, closed } => {
             promote::plan(*term, markers, *acknowledgements, *closed, seen, &mut plan);
         }
-        Role::Fenced { reason } => depose::plan(reason, true, seen, &mut plan),
+        Role::Fenced { reason } => {
+            depose::plan(reason, seen, &mut plan);
+        }
         Role::Replica { source, acknowledge } => follow::plan(source, *acknowledge, seen, &mut plan),
         Role::Invalid { errant } => follow::plan_invalid(errant, seen, &mut plan),
         Role::Removed => follow::plan_removed(seen, &mut plan),

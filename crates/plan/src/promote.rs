@@ -1,7 +1,8 @@
 //! L2: the order in which a server becomes the primary.
 
+use crate::health::Verdict;
 use crate::observation::{ReceiverState, SemiSyncSource, ServerState};
-use crate::role::{Address, Seen, Variables};
+use crate::role::{Address, Process, Seen, Variables};
 use crate::step::{Plan, Step};
 use xenon_gtid::Uuid;
 
@@ -19,9 +20,10 @@ pub(crate) fn semi_sync_is_right(source: &SemiSyncSource, acknowledgements: u32)
     let count_is_right = source.wait_for_replicas == acknowledgements.max(1);
     // W = 0: a cluster of one voter has nobody to wait for.
     let on_is_right = source.enabled == (acknowledgements > 0);
-    on_is_right
-        && (acknowledgements == 0
-            || count_is_right && source.timeout_ms >= NO_TIMEOUT_MS && source.wait_no_replica)
+    // After the commit (AFTER_COMMIT) others read a row before a majority has it, and no rewind (W1) gets rid of it.
+    let waits =
+        count_is_right && source.timeout_ms >= NO_TIMEOUT_MS && source.wait_no_replica && source.after_sync;
+    on_is_right && (acknowledgements == 0 || waits)
 }
 
 /// A timeout of this many milliseconds (about 30 years) or more counts as none.
@@ -35,6 +37,10 @@ pub(crate) fn plan(
     seen: &Seen,
     plan: &mut Plan,
 ) {
+    // A server that is going down takes no statements; the leader hands over (L6).
+    if seen.process != Process::Running || seen.health == Verdict::Dying {
+        return;
+    }
     let Some(server) = &seen.server else { return };
     if closed {
         if !server.super_read_only {
@@ -43,27 +49,19 @@ pub(crate) fn plan(
         return;
     }
     let marked = has_marker(server, term, markers);
-    if !marked {
-        before_the_marker(term, server, plan);
+    if !marked && !before_the_marker(term, server, seen, plan) {
+        return;
     }
-    let semi_sync = server.semi_sync_source.as_ref();
-    match semi_sync {
-        Some(source) if semi_sync_is_right(source, acknowledgements) => {}
-        Some(_) if acknowledgements > 0 => plan.push(
-            Step::SemiSyncSourceOn { acknowledgements },
-            "before any write: a commit is told OK only when a majority has it (L4)",
-        ),
-        Some(_) => plan.push(Step::SemiSyncSourceOff, "a cluster of one voter has nobody to wait for (L4)"),
-        None if acknowledgements > 0 => {
-            // Without the plugin no write is safe, so the server stays closed: a failed step is never skipped.
-            plan.push(
-                Step::SemiSyncSourceOn { acknowledgements },
-                "the semi-sync plugin is not loaded; it is installed first (L4)",
-            );
-        }
-        None => {}
+    let alone = acknowledgements == 0 && server.semi_sync_source.is_some_and(|source| source.enabled);
+    if alone && !server.super_read_only && seen.drain_timed_out {
+        // Nobody is left to acknowledge them. They are in the binlog of the only voter, so a restart commits them.
+        plan.push(Step::KillMysqld, "its commits wait for replicas that are no voters any more (L4)");
+        return;
     }
-    if server.super_read_only {
+    semi_sync(acknowledgements, server, plan);
+    // Or closed by a step above.
+    let is_closed = server.super_read_only || plan.has(&Step::CloseWrites);
+    if is_closed {
         plan.push(Step::AllowOwnWrites, "the marker must be written before clients write (L2)");
     }
     if !seen.account_checked {
@@ -78,26 +76,67 @@ pub(crate) fn plan(
     if seen.variables != Some(Variables::Primary) {
         plan.push(Step::SetVariables { role: Variables::Primary }, "this server is the primary");
     }
-    if !server.is_writable() {
+    if !server.is_writable() || is_closed {
         plan.push(Step::Open, "the marker is acknowledged (L2)");
     }
     if matches!(seen.address, Address::Away | Address::Unknown) {
         plan.push(Step::AddressUp, "this node leads and its server is open");
     }
-    if server.replication.is_some() {
-        // After opening: it takes milliseconds that clients need not wait for.
-        plan.push(Step::StopReplication, "a primary follows nobody");
-        plan.push(Step::ForgetSource, "a primary follows nobody");
+    // After opening: it takes milliseconds that clients need not wait for.
+    follow_nobody(marked, server, plan);
+}
+
+fn semi_sync(acknowledgements: u32, server: &ServerState, plan: &mut Plan) {
+    match &server.semi_sync_source {
+        Some(source) if semi_sync_is_right(source, acknowledgements) => {}
+        Some(_) if acknowledgements > 0 => plan.push(
+            Step::SemiSyncSourceOn { acknowledgements },
+            "before any write: a commit is told OK only when a majority has it (L4)",
+        ),
+        Some(_) => {
+            let why = "a cluster of one voter has nobody to wait for (L4)";
+            if !server.super_read_only {
+                // D2: it is switched off on a drained server only.
+                plan.push(Step::CloseWrites, why);
+            }
+            plan.push(Step::SemiSyncSourceOff, why);
+        }
+        None if acknowledgements > 0 => {
+            // Without the plugin no write is safe, so the server stays closed: a failed step is never skipped.
+            plan.push(
+                Step::SemiSyncSourceOn { acknowledgements },
+                "the semi-sync plugin is not loaded; it is installed first (L4)",
+            );
+        }
+        None => {}
     }
 }
 
-fn before_the_marker(term: u64, server: &ServerState, plan: &mut Plan) {
-    let Some(replication) = &server.replication else { return };
-    if replication.receiver != ReceiverState::Stopped {
-        plan.push(Step::StopReceiver, format!("nothing of an older leader is accepted in term {term}"));
+/// What comes before any write. Says whether the plan may go on to the marker; not when a look is wanted first.
+fn before_the_marker(term: u64, server: &ServerState, seen: &Seen, plan: &mut Plan) -> bool {
+    let Some(replication) = &server.replication else { return true };
+    let receiving = replication.receiver != ReceiverState::Stopped;
+    let unapplied = !server.unapplied().is_empty();
+    if !receiving && !unapplied && !replication.applier_running {
+        return true;
     }
-    if !server.unapplied().is_empty() {
+    if !server.super_read_only {
+        // A follower that somebody opened: what its clients write now is acknowledged by nobody (L2, F3).
+        plan.push(Step::CloseWrites, "it is open before its term's marker is written (L2)");
+    }
+    if receiving {
+        plan.push(Step::StopReceiver, format!("nothing of an older leader is accepted in term {term}"));
+        // What it has received until it stopped, and must apply, only the next look shows.
+        return false;
+    }
+    if unapplied {
         if !replication.applier_running {
+            if !replication.applier_error.is_empty() {
+                plan.troubles.push(format!("the applier has stopped: {}", replication.applier_error));
+                if !seen.retry_due {
+                    return false;
+                }
+            }
             plan.push(Step::StartApplier, "what was received must be applied before writing");
         }
         plan.push(
@@ -105,10 +144,29 @@ fn before_the_marker(term: u64, server: &ServerState, plan: &mut Plan) {
             "everything received may have been acknowledged (L2)",
         );
     }
-    if replication.applier_running
-        || replication.receiver != ReceiverState::Stopped
-        || !server.unapplied().is_empty()
-    {
-        plan.push(Step::StopReplication, "all is applied, and from now on this server writes itself");
+    plan.push(Step::StopReplication, "all is applied, and from now on this server writes itself");
+    true
+}
+
+fn follow_nobody(marked: bool, server: &ServerState, plan: &mut Plan) {
+    let Some(replication) = &server.replication else { return };
+    let why = "a primary follows nobody";
+    let receiving = replication.receiver != ReceiverState::Stopped;
+    if (receiving || replication.applier_running) && !plan.has(&Step::StopReplication) {
+        plan.push(Step::StopReplication, why);
     }
+    if receiving {
+        // What came in until then only the next look shows.
+        return;
+    }
+    // Before the marker, this same plan has waited until all of it is applied.
+    if marked && !server.unapplied().is_empty() {
+        plan.troubles.push(format!(
+            "replication was started on the primary by hand, and {} received transaction(s) are not applied; their relay \
+             logs are kept (S3). When they are not wanted: RESET REPLICA ALL",
+            server.unapplied().count()
+        ));
+        return;
+    }
+    plan.push(Step::ForgetSource, why);
 }

@@ -173,6 +173,10 @@ impl Plan {
         self.steps.push(Planned { step, why: why.into() });
     }
 
+    pub(crate) fn has(&self, step: &Step) -> bool {
+        self.steps.iter().any(|planned| planned.step == *step)
+    }
+
     /// Nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
