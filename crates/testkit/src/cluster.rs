@@ -66,7 +66,6 @@ pub struct LocalCluster {
     folder: PathBuf,
     base: Base,
     bins: Bins,
-    keep: bool,
     block: Block,
     settings: Settings,
     template: Template,
@@ -107,15 +106,14 @@ impl LocalCluster {
             replication: Account { user: "repl".to_owned(), password: random_text(24) },
             secret: random_text(40),
         };
-        let state = State::new(&options.base.dir, nodes.clone(), accounts);
+        let state = State::new(&options.base.dir, nodes.clone(), accounts, options.keep);
         state.write(&folder)?;
         let cluster = Self {
             caller: Caller::new(state.accounts.secret.as_bytes())?,
-            guard: Mutex::new(Some(Guard::start(&options.bins.xenoncli, &folder, options.keep)?)),
+            guard: Mutex::new(Some(Guard::start(&options.bins.xenoncli, &folder)?)),
             folder,
             base: options.base,
             bins: options.bins,
-            keep: options.keep,
             block,
             settings: Settings { server: options.server_lines, agent: options.agent_keys },
             template,
@@ -347,20 +345,14 @@ impl LocalCluster {
         if *ended {
             return Ok(());
         }
-        let data = if self.keep { Data::Kept } else { Data::Removed };
-        let mut state = lock(&self.state).clone();
-        state.end_processes(data)?;
+        let state = lock(&self.state).clone();
+        state.end_processes(state.data())?;
         for (_, mut child) in std::mem::take(&mut *lock(&self.agents)) {
             child.wait()?;
         }
-        match data {
+        match state.data() {
             Data::Removed => state.remove(&self.folder)?,
-            Data::Kept => {
-                state.owner = None;
-                state.ready = false;
-                "ended; the data is kept".clone_into(&mut state.phase);
-                state.write(&self.folder)?;
-            }
+            Data::Kept => state.write_ended(&self.folder)?,
         }
         if let Some(guard) = lock(&self.guard).take() {
             guard.dismiss();
@@ -435,6 +427,12 @@ fn clear(folder: &Path, temporary: bool) -> Result<()> {
     if let Some(state) = State::read(folder)? {
         if state.is_owned() || state.is_running() {
             bail!("a local cluster is running in {}", folder.display());
+        }
+        if state.keep {
+            bail!(
+                "{} holds the data of an earlier local cluster, which was to be kept; choose another folder, or remove it",
+                folder.display()
+            );
         }
         state.remove_files(folder)?;
     }

@@ -18,12 +18,9 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Starts one.
-    pub(crate) fn start(xenoncli: &Path, folder: &Path, keep: bool) -> Result<Self> {
+    pub(crate) fn start(xenoncli: &Path, folder: &Path) -> Result<Self> {
         let mut command = Command::new(xenoncli);
         command.args(["playground", SUBCOMMAND, "--dir"]).arg(folder);
-        if keep {
-            command.arg("--keep");
-        }
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

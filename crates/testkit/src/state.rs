@@ -30,6 +30,8 @@ pub struct State {
     pub phase: String,
     /// It is complete, and serves.
     pub ready: bool,
+    /// Its data stays when it ends.
+    pub keep: bool,
     /// Base folder of its servers.
     pub basedir: PathBuf,
     /// The nodes.
@@ -48,12 +50,13 @@ pub enum Data {
 }
 
 impl State {
-    pub(crate) fn new(basedir: &Path, nodes: Vec<Node>, accounts: Accounts) -> Self {
+    pub(crate) fn new(basedir: &Path, nodes: Vec<Node>, accounts: Accounts, keep: bool) -> Self {
         Self {
             version: VERSION,
             owner: Process::own(),
             phase: "begun".to_owned(),
             ready: false,
+            keep,
             basedir: basedir.to_owned(),
             nodes,
             accounts,
@@ -88,6 +91,28 @@ impl State {
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         write_private(&folder.join(STATE_FILE), &(serde_json::to_string_pretty(self)? + "\n"))
+    }
+
+    /// What becomes of its data.
+    pub fn data(&self) -> Data {
+        if self.keep { Data::Kept } else { Data::Removed }
+    }
+
+    /// Ends what is left of a cluster whose owner is gone: its processes and, unless they are to be kept, its files.
+    ///
+    /// # Errors
+    /// Something cannot be ended or removed.
+    pub fn end_abandoned(&self, folder: &Path) -> Result<()> {
+        self.end_processes(self.data())?;
+        match self.data() {
+            Data::Removed => self.remove(folder),
+            Data::Kept => self.write_ended(folder),
+        }
+    }
+
+    pub(crate) fn write_ended(&self, folder: &Path) -> Result<()> {
+        let phase = "ended; its data is kept".to_owned();
+        Self { owner: None, ready: false, phase, ..self.clone() }.write(folder)
     }
 
     /// The owner still runs.
