@@ -135,6 +135,16 @@ pub struct Refusal {
     pub ask: Option<NodeId>,
 }
 
+impl Refusal {
+    /// What to try, of a refusal that only says "not right now".
+    pub const LATER: &str = "try again in a moment";
+
+    /// Asking the same node again shortly may well succeed.
+    pub fn is_for_the_moment(&self) -> bool {
+        self.cure == Self::LATER
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; try: {}", self.what, self.cure)

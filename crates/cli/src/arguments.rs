@@ -1,0 +1,191 @@
+//! The command line.
+
+use crate::commands::init::InitArguments;
+use crate::output::Output;
+use crate::playground::PlaygroundArguments;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Forms clusters of MySQL servers with an agent (xenon) beside each, shows them, and tells the agents what to do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "xenoncli",
+    version,
+    after_help = "Examples:\n  \
+        xenoncli playground                                  a real cluster on this machine, to look at and to break\n  \
+        xenoncli cluster add 192.168.0.12:8801,192.168.0.13:8801\n  \
+        xenoncli cluster status\n  \
+        xenoncli raft trytoleader                            make this host's server the primary\n  \
+        xenoncli cluster status --output json | jq .\n\n\
+        The configuration is found through -c, XENON_CONFIG, a file config.path here or beside this program, or is\n\
+        /etc/xenon/xenon.json. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."
+)]
+pub(crate) struct Arguments {
+    /// The configuration (xenon.json) of this host's agent.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How to print the answer.
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// All nodes: add and remove them, and how they are.
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
+    /// This node's part in elections.
+    Raft {
+        #[command(subcommand)]
+        command: RaftCommand,
+    },
+    /// This host's MySQL server.
+    Mysql {
+        #[command(subcommand)]
+        command: MysqlCommand,
+    },
+    /// This host's agent.
+    Xenon {
+        #[command(subcommand)]
+        command: XenonCommand,
+    },
+    /// Write a configuration for this host's agent.
+    Init(Box<InitArguments>),
+    /// A real cluster on this machine, to look at and to break.
+    Playground(PlaygroundArguments),
+    /// Which version this is.
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Take nodes in; on a fresh node, form the cluster of it and them.
+    #[command(after_help = "Example, on one of three fresh nodes:\n  \
+        xenoncli cluster add 192.168.0.12:8801,192.168.0.13:8801\n\nRepeating it is harmless.")]
+    Add(ChangeArguments),
+    /// Take nodes in that follow for ever and never vote or lead.
+    Addidle(ChangeArguments),
+    /// Let nodes go.
+    Remove(ChangeArguments),
+    /// Let idle nodes go.
+    Removeidle(ChangeArguments),
+    /// Every node: its part in elections, its server, its replication.
+    Status(FormatArguments),
+    /// Which transactions every node has.
+    Gtid(FormatArguments),
+    /// Replication on every node.
+    Mysql(FormatArguments),
+    /// Counters of elections on every node.
+    Raft(FormatArguments),
+    /// The agent of every node.
+    Xenon(FormatArguments),
+}
+
+/// `json` as a last word, as scripts for the Go tool write it.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct FormatArguments {
+    /// JSON as the Go tool prints it; `--output json` tells more.
+    #[arg(value_enum, value_name = "json")]
+    format: Option<Json>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Json {
+    Json,
+}
+
+impl FormatArguments {
+    pub(crate) fn is_given(self) -> bool {
+        self.format.is_some()
+    }
+
+    pub(crate) fn over(self, output: Output) -> Output {
+        if self.format.is_some() { Output::Json } else { output }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChangeArguments {
+    /// Endpoints of agents, such as 192.168.0.12:8801,192.168.0.13:8801.
+    #[arg(required = true, value_name = "NODE,…")]
+    pub(crate) nodes: Vec<String>,
+    /// Return as soon as it is accepted, without waiting until the nodes know.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RaftCommand {
+    /// State, leader and nodes, as JSON.
+    Status,
+    /// The nodes of the cluster.
+    Nodes,
+    /// Make this node the leader, and its server the primary.
+    #[command(
+        after_help = "Nothing is lost: the old primary stops writes, this node applies everything, then opens."
+    )]
+    Trytoleader {
+        /// Return as soon as it is accepted, without waiting until this node serves.
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Take part in elections again.
+    Enable,
+    /// Take no part in elections: this node never votes nor leads until it is enabled.
+    Disable,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MysqlCommand {
+    /// Replication and process, as JSON.
+    Status,
+    /// Start it; switches the monitor on.
+    Start,
+    /// Stop it cleanly; switches the monitor off, so that it stays down.
+    Shutdown,
+    /// Kill it (SIGKILL).
+    Kill,
+    /// Start it again whenever it ends.
+    Startmonitor,
+    /// Leave it alone when it ends.
+    Stopmonitor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum XenonCommand {
+    /// Does the agent answer?
+    Ping,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn old_forms_are_understood() {
+        for line in [
+            "cluster status json",
+            "cluster gtid json",
+            "cluster add 10.0.0.1:8801,10.0.0.2:8801",
+            "cluster status -c /etc/xenon.json --output json",
+            "init --address=10.0.0.1 --port=8801 --vip=10.0.0.9 --repluser=repl --replpwd=x",
+        ] {
+            let words = std::iter::once("xenoncli").chain(line.split(' '));
+            assert!(Arguments::try_parse_from(words).is_ok(), "{line}");
+        }
+        assert_eq!(
+            Arguments::try_parse_from(["xenoncli", "cluster", "add"]).expect_err("usage").exit_code(),
+            2
+        );
+    }
+}

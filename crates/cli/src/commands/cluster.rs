@@ -1,0 +1,49 @@
+//! `xenoncli cluster …`: who belongs to it, and how every node is.
+
+use crate::arguments::{ClusterCommand, FormatArguments};
+use crate::commands::change::{self, Change};
+use crate::failure::Outcome;
+use crate::output::{self, Output};
+use crate::session::{Answer, Session};
+use crate::table::Table;
+use crate::views::{self, View};
+use std::path::Path;
+
+pub(crate) async fn run(command: ClusterCommand, config: Option<&Path>, output: Output) -> Outcome {
+    let (view, format) = match command {
+        ClusterCommand::Add(options) => return change::run(Change::Add, options, config, output).await,
+        ClusterCommand::Addidle(options) => {
+            return change::run(Change::AddIdle, options, config, output).await;
+        }
+        ClusterCommand::Remove(options) => return change::run(Change::Remove, options, config, output).await,
+        ClusterCommand::Removeidle(options) => {
+            return change::run(Change::RemoveIdle, options, config, output).await;
+        }
+        ClusterCommand::Status(format) => (&views::STATUS, format),
+        ClusterCommand::Gtid(format) => (&views::GTID, format),
+        ClusterCommand::Mysql(format) => (&views::MYSQL, format),
+        ClusterCommand::Raft(format) => (&views::RAFT, format),
+        ClusterCommand::Xenon(format) => (&views::XENON, format),
+    };
+    show(view, format, &Session::open(config)?, output).await
+}
+
+/// The table of `cluster status`.
+pub(crate) fn status_table(answers: &[Answer]) -> Table {
+    views::STATUS.table(answers)
+}
+
+/// Asks every node, and shows what they say. What a person should know besides goes to standard error.
+async fn show(view: &View, format: FormatArguments, session: &Session, output: Output) -> Outcome {
+    let answers = session.cluster().await;
+    output::answer(format.over(output), || view.table(&answers), || view.json(&answers, format.is_given()))?;
+    for line in views::troubles(session.local(), &answers) {
+        output::note(&line);
+    }
+    // Without this host's agent nobody says who the others are: what was shown is not the cluster.
+    let own = answers.into_iter().find(|answer| answer.id == session.local());
+    match own.map(|answer| answer.status) {
+        Some(Err(failure)) => Err(failure.shown()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,38 @@
+//! `xenoncli mysql …`: this host's server.
+
+use crate::arguments::MysqlCommand;
+use crate::failure::Outcome;
+use crate::output::{self, Output};
+use crate::session::Session;
+use crate::views::Object;
+use crate::words;
+use serde_json::json;
+use std::path::Path;
+use xenon_api::{NodeStatus, Request};
+
+pub(crate) async fn run(command: MysqlCommand, config: Option<&Path>, output: Output) -> Outcome {
+    let session = Session::open(config)?;
+    let request = match command {
+        MysqlCommand::Status => return output::json(&status_json(&*session.status(session.local()).await?)),
+        MysqlCommand::Start => Request::MysqlStart,
+        MysqlCommand::Shutdown => Request::MysqlShutdown,
+        MysqlCommand::Kill => Request::MysqlKill,
+        MysqlCommand::Startmonitor => Request::Monitor { on: true },
+        MysqlCommand::Stopmonitor => Request::Monitor { on: false },
+    };
+    session.tell_local(request, output).await
+}
+
+/// In the Go tool's shape, whatever `--output` says: it never had another.
+fn status_json(status: &NodeStatus) -> Object {
+    let (receiver, applier) = words::threads(status);
+    Object(vec![
+        ("slave_io_running", json!(receiver)),
+        ("slave_sql_running", json!(applier)),
+        ("mysqld_running", json!(status.mysqld.running)),
+        ("mysql_working", json!(status.mysql.alive)),
+        ("seconds_behind_master", json!(words::seconds_behind(&status.mysql))),
+        ("last_error", json!(words::last_error(&status.mysql))),
+        ("monitor", json!(words::monitor(status))),
+    ])
+}

@@ -1,0 +1,102 @@
+//! What a person reads when something was refused or failed: what and why, and what to try.
+
+use serde_json::{Value, json};
+use std::fmt;
+use xenon_api::Refusal;
+use xenon_channel::ChannelError;
+
+/// How a command ends.
+pub(crate) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Something was refused or failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    what: String,
+    cure: Option<String>,
+    /// What is printed already: a table that could be only half filled.
+    shown: bool,
+}
+
+impl Failure {
+    /// What, and why.
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), cure: None, shown: false }
+    }
+
+    /// What to try.
+    pub(crate) fn cure(mut self, cure: impl Into<String>) -> Self {
+        self.cure = Some(cure.into());
+        self
+    }
+
+    /// The answer, such as it is, is on standard output already.
+    pub(crate) fn shown(mut self) -> Self {
+        self.shown = true;
+        self
+    }
+
+    /// What went wrong, without what to try.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// `{"ok": false, "what": …, "cure": …}`, unless an answer was printed already.
+    pub(crate) fn json(&self) -> Option<Value> {
+        let cure = self.cure.as_deref().unwrap_or_default();
+        (!self.shown).then(|| json!({ "ok": false, "what": self.what, "cure": cure }))
+    }
+
+    /// An agent said no.
+    pub(crate) fn refused(node: &str, refusal: &Refusal) -> Self {
+        Self::new(format!("{node} refuses: {}", refusal.what)).cure(refusal.cure.clone())
+    }
+
+    /// A call failed. When it is the agent of this host, the cure can be more exact.
+    pub(crate) fn call(error: &ChannelError, is_local: bool) -> Self {
+        match error {
+            ChannelError::Unreachable { peer, reason } if is_local => {
+                Self::new(format!("the agent of this host does not answer at {peer}: {reason}")).cure(
+                    "start it (systemctl start xenon, or: xenon -c FILE); why it stopped is in its log \
+                     (journalctl -u xenon); for another agent, name its configuration with -c FILE",
+                )
+            }
+            ChannelError::Refused { peer, status: 400, body, .. } => Self::new(format!("{peer}: {body}"))
+                .cure("install the same version of xenon and xenoncli on all hosts"),
+            // Their words hold what to try behind the first semicolon.
+            other => match other.to_string().split_once("; ") {
+                Some((what, cure)) => Self::new(what).cure(cure),
+                None => Self::new(other.to_string()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "xenoncli: {}", self.what)?;
+        match &self.cure {
+            Some(cure) => write!(f, "\n  try: {cure}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(format!("{error:#}"))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(format!("JSON: {error}"))
+    }
+}
