@@ -97,6 +97,7 @@ impl Agent {
     async fn after(&mut self) {
         self.check_serving().await;
         self.replan().await;
+        self.shut_down_after_handover();
         let state = self.core.state();
         if state != self.state.0 {
             self.count_state(state);

@@ -40,7 +40,7 @@ impl Agent {
             Request::RaftDisable => self.ask_core(Ask::Disable).await,
             Request::RaftEnable => self.ask_core(Ask::Enable).await,
             Request::MysqlStart => self.mysql_start(),
-            Request::MysqlShutdown => self.mysql_shutdown(),
+            Request::MysqlShutdown => self.mysql_shutdown().await,
             Request::MysqlKill => self.mysql_kill(),
             Request::Monitor { on } => self.set_monitor(on),
         };
@@ -107,11 +107,32 @@ impl Agent {
         done("mysqld is being started; the monitor is on")
     }
 
-    fn mysql_shutdown(&mut self) -> Reply {
-        let Some(mysqld) = &self.local.mysqld else {
+    /// A primary that shuts down in order tells waiting commits OK though no voter has them (D2), so leadership is handed
+    /// over first.
+    async fn mysql_shutdown(&mut self) -> Reply {
+        if self.local.mysqld.is_none() {
             self.local.monitor = false;
             return done("mysqld does not run; the monitor is off, so it stays down");
-        };
+        }
+        if self.core.state() == State::Leader {
+            if let Reply::Refused(mut no) = self.ask_core(Ask::HandOver { target: None }).await {
+                no.what = format!("this node leads, and leadership cannot be handed over: {}", no.what);
+                no.cure = format!(
+                    "{}; or, if writes may stop: xenoncli mysql kill after xenoncli mysql stopmonitor",
+                    no.cure
+                );
+                return Reply::Refused(no);
+            }
+            self.local.shutdown_after_handover = true;
+            return done(
+                "leadership is handed over first; then mysqld shuts down and stays down until: xenoncli mysql start",
+            );
+        }
+        self.terminate_mysqld()
+    }
+
+    fn terminate_mysqld(&mut self) -> Reply {
+        let Some(mysqld) = &self.local.mysqld else { return done("mysqld does not run") };
         let pid = mysqld.pid();
         match mysqld.terminate() {
             Ok(()) => {
@@ -125,6 +146,25 @@ impl Agent {
                 format!("mysqld (process {pid}) cannot be told: {error}"),
                 "run the agent as mysqld's user",
             ),
+        }
+    }
+
+    /// Goes on with [`Agent::mysql_shutdown`] once the handover has ended one way or the other.
+    pub(crate) fn shut_down_after_handover(&mut self) {
+        if !self.local.shutdown_after_handover || self.core.is_handing_over() {
+            return;
+        }
+        if self.core.state() == State::Leader {
+            self.local.shutdown_after_handover = false;
+            let why = "mysqld is not shut down: the handover before it was given up";
+            return self.events.push(EventKind::Trouble, why);
+        }
+        // Its sessions are ended as part of the fence: only then is it a replica like any other.
+        if self.local.sessions_killed && self.local.op.is_none() {
+            self.local.shutdown_after_handover = false;
+            if let Reply::Refused(no) = self.terminate_mysqld() {
+                self.events.push(EventKind::Trouble, no.to_string());
+            }
         }
     }
 

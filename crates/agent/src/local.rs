@@ -61,6 +61,8 @@ pub(crate) struct Local {
     pub(crate) promoted: Option<u64>,
     /// This server was the primary since the agent started.
     pub(crate) was_primary: bool,
+    /// An operator asked for a shutdown of the primary's mysqld: after the handover.
+    pub(crate) shutdown_after_handover: bool,
     pub(crate) doing: Vec<String>,
     pub(crate) troubles: Vec<String>,
 }
@@ -130,6 +132,7 @@ impl Local {
             threads_retry: None,
             promoted: None,
             was_primary: false,
+            shutdown_after_handover: false,
             doing: Vec::new(),
             troubles: Vec::new(),
         }
