@@ -138,6 +138,7 @@ fn point_anew(
         }
         if !server.unapplied().is_empty() {
             // S3: a full change throws relay logs away, so they are applied first.
+            semi_sync_source_off(server, plan);
             if !replication.applier_running && !start_applier(replication, server, seen, plan) {
                 return false;
             }

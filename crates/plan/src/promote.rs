@@ -88,11 +88,13 @@ pub(crate) fn plan(
 
 fn semi_sync(acknowledgements: u32, server: &ServerState, plan: &mut Plan) {
     match &server.semi_sync_source {
-        Some(source) if semi_sync_is_right(source, acknowledgements) => {}
+        Some(source)
+            if semi_sync_is_right(source, acknowledgements) && !plan.has(&Step::SemiSyncSourceOff) => {}
         Some(_) if acknowledgements > 0 => plan.push(
             Step::SemiSyncSourceOn { acknowledgements },
             "before any write: a commit is told OK only when a majority has it (L4)",
         ),
+        Some(_) if plan.has(&Step::SemiSyncSourceOff) => {}
         Some(_) => {
             let why = "a cluster of one voter has nobody to wait for (L4)";
             if !server.super_read_only {
@@ -121,6 +123,13 @@ fn before_the_marker(term: u64, server: &ServerState, seen: &Seen, plan: &mut Pl
         return true;
     }
     if !server.super_read_only {
+        if seen.drain_timed_out {
+            plan.push(
+                Step::KillMysqld,
+                "it is open before its term's marker, and its commits do not drain (D3)",
+            );
+            return false;
+        }
         // A follower that somebody opened: what its clients write now is acknowledged by nobody (L2, F3).
         plan.push(Step::CloseWrites, "it is open before its term's marker is written (L2)");
     }
@@ -130,6 +139,7 @@ fn before_the_marker(term: u64, server: &ServerState, seen: &Seen, plan: &mut Pl
         return false;
     }
     if unapplied {
+        to_wait_for_nobody(server, plan);
         if !replication.applier_running {
             if !replication.applier_error.is_empty() {
                 plan.troubles.push(format!("the applier has stopped: {}", replication.applier_error));
@@ -146,6 +156,14 @@ fn before_the_marker(term: u64, server: &ServerState, seen: &Seen, plan: &mut Pl
     }
     plan.push(Step::StopReplication, "all is applied, and from now on this server writes itself");
     true
+}
+
+/// A server may have its source side on from before; then its applier's commits wait too, for replicas that have those
+/// transactions already. Nothing is released by it (D2): the server is read-only and drained before this step.
+fn to_wait_for_nobody(server: &ServerState, plan: &mut Plan) {
+    if server.semi_sync_source.is_some_and(|source| source.enabled) && !plan.has(&Step::SemiSyncSourceOff) {
+        plan.push(Step::SemiSyncSourceOff, "the applier must not wait for acknowledgements");
+    }
 }
 
 fn follow_nobody(marked: bool, server: &ServerState, plan: &mut Plan) {

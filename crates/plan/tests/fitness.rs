@@ -21,7 +21,8 @@ fn fit() {
 
 #[test]
 fn every_reason_is_told() {
-    let table: [(fn(&mut Seen), &str); 12] = [
+    type Case = (fn(&mut Seen), &'static str);
+    let table: [Case; 12] = [
         (|seen| seen.process = Process::Down, "does not run"),
         (|seen| seen.process = Process::StartDue, "does not run"),
         (|seen| seen.health = Verdict::Hung, "hangs"),

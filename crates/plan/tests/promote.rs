@@ -87,6 +87,36 @@ fn l2_a_follower_that_somebody_opened_is_closed_before_it_waits_for_its_applier(
 }
 
 #[test]
+fn d3_one_that_cannot_be_closed_before_its_marker_is_killed() {
+    let mut seen = elected();
+    server_of(&mut seen).super_read_only = false;
+    replication_of(&mut seen).retrieved = set("b:5-12");
+    seen.drain_timed_out = true;
+    assert_eq!(names(&primary(), &seen), ["kill-mysqld"]);
+    assert!(why(&plan(&primary(), &seen), "kill-mysqld").contains("do not drain (D3)"));
+}
+
+#[test]
+fn l2_the_applier_does_not_wait_for_acknowledgements() {
+    // As on servers that had semi-sync switched on in their own config, on all nodes and for ever.
+    let mut seen = elected();
+    replication_of(&mut seen).retrieved = set("b:5-12");
+    server_of(&mut seen).semi_sync_source = Some(semi_sync_source(true));
+    let expected = [
+        "semi-sync-source-off",
+        "wait-applied",
+        "stop-replication",
+        "semi-sync-source-on",
+        "allow-own-writes",
+    ];
+    assert_eq!(names(&primary(), &seen)[..5], expected);
+    assert_eq!(names(&primary_with(0), &seen)[..4], [&expected[..3], &expected[4..]].concat());
+    server_of(&mut seen).super_read_only = false;
+    let closed_first = names(&primary(), &seen);
+    assert_eq!(closed_first[..2], ["close-writes", "semi-sync-source-off"], "D2: drained before");
+}
+
+#[test]
 fn l2_a_promotion_goes_on_where_it_was_interrupted() {
     // Semi-sync is on and the marker is not acknowledged yet.
     let mut seen = open_primary();
