@@ -124,9 +124,7 @@ fn any_world() -> impl Strategy<Value = World> {
             world.applier_is_slow = slow;
             world.applier_fails = applier_fails;
             if down {
-                world.at_rest = world.seen.server.take();
-                world.seen.process = Process::Down;
-                world.seen.health = Verdict::Dead;
+                world.exit();
             }
             world
         },

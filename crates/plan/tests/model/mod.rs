@@ -154,7 +154,8 @@ impl World {
         self.received.union_with(&server.received());
     }
 
-    fn exit(&mut self) {
+    /// The process ends, however it does.
+    pub(crate) fn exit(&mut self) {
         self.at_rest = self.seen.server.take();
         self.seen.process = Process::Down;
         self.seen.health = Verdict::Dead;
