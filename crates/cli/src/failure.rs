@@ -1,6 +1,7 @@
 //! What a person reads when something was refused or failed: what and why, and what to try.
 
-use serde_json::{Value, json};
+use crate::views::Object;
+use serde_json::json;
 use std::fmt;
 use xenon_api::Refusal;
 use xenon_channel::ChannelError;
@@ -15,12 +16,14 @@ pub(crate) struct Failure {
     cure: Option<String>,
     /// What is printed already: a table that could be only half filled.
     shown: bool,
+    /// The command line itself is wrong.
+    usage: bool,
 }
 
 impl Failure {
     /// What, and why.
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), cure: None, shown: false }
+        Self { what: what.into(), cure: None, shown: false, usage: false }
     }
 
     /// What to try.
@@ -35,15 +38,26 @@ impl Failure {
         self
     }
 
+    /// The command line itself is wrong: exit code 2.
+    pub(crate) fn usage(mut self) -> Self {
+        self.usage = true;
+        self
+    }
+
+    pub(crate) fn is_usage(&self) -> bool {
+        self.usage
+    }
+
     /// What went wrong, without what to try.
     pub(crate) fn what(&self) -> &str {
         &self.what
     }
 
     /// `{"ok": false, "what": …, "cure": …}`, unless an answer was printed already.
-    pub(crate) fn json(&self) -> Option<Value> {
+    pub(crate) fn json(&self) -> Option<Object> {
         let cure = self.cure.as_deref().unwrap_or_default();
-        (!self.shown).then(|| json!({ "ok": false, "what": self.what, "cure": cure }))
+        let parts = vec![("ok", json!(false)), ("what", json!(self.what)), ("cure", json!(cure))];
+        (!self.shown).then(|| Object::new(parts))
     }
 
     /// An agent said no.
@@ -51,15 +65,9 @@ impl Failure {
         Self::new(format!("{node} refuses: {}", refusal.what)).cure(refusal.cure.clone())
     }
 
-    /// A call failed. When it is the agent of this host, the cure can be more exact.
-    pub(crate) fn call(error: &ChannelError, is_local: bool) -> Self {
+    /// A call failed.
+    pub(crate) fn call(error: &ChannelError) -> Self {
         match error {
-            ChannelError::Unreachable { peer, reason } if is_local => {
-                Self::new(format!("the agent of this host does not answer at {peer}: {reason}")).cure(
-                    "start it (systemctl start xenon, or: xenon -c FILE); why it stopped is in its log \
-                     (journalctl -u xenon); for another agent, name its configuration with -c FILE",
-                )
-            }
             ChannelError::Refused { peer, status: 400, body, .. } => Self::new(format!("{peer}: {body}"))
                 .cure("install the same version of xenon and xenoncli on all hosts"),
             // Their words hold what to try behind the first semicolon.

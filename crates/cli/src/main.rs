@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod failure;
 mod output;
+mod password;
 mod playground;
 mod session;
 mod table;
@@ -13,6 +14,7 @@ mod words;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use failure::{Failure, Outcome};
+use output::Output;
 use std::process::ExitCode;
 
 /// Wrong usage.
@@ -26,7 +28,14 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nothing is left to do when even this cannot be printed.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            if !error.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            if wants_json(std::env::args()) {
+                let what = error.to_string();
+                tell_program(&Failure::new(what.lines().next().unwrap_or_default()).cure("xenoncli --help"));
+            }
+            return ExitCode::from(USAGE);
         }
     };
     // One thread: most of the time goes into waiting for agents, and starting threads would be seen in the time.
@@ -40,13 +49,29 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::note(&failure.to_string());
-            // A program reads standard output alone.
-            if let (output::Output::Json, Some(json)) = (output, failure.json()) {
-                let _ = output::print(&json.to_string());
+            if output == Output::Json {
+                tell_program(&failure);
             }
-            ExitCode::from(FAILED)
+            ExitCode::from(if failure.is_usage() { USAGE } else { FAILED })
         }
     }
+}
+
+/// A program reads standard output alone.
+fn tell_program(failure: &Failure) {
+    if let Some(json) = failure.json() {
+        // Standard output may be closed; the exit code is left.
+        let _ = output::json(&json);
+    }
+}
+
+/// What the command line asks for though it cannot be understood as a whole.
+fn wants_json(words: impl Iterator<Item = String>) -> bool {
+    let words: Vec<String> = words.collect();
+    let apart = words
+        .windows(2)
+        .any(|pair| matches!(pair, [key, word] if (key == "--output" || key == "-o") && word == "json"));
+    apart || words.iter().any(|word| word == "--output=json" || word == "-ojson")
 }
 
 async fn run(arguments: Arguments) -> Outcome {
@@ -57,7 +82,7 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Raft { command } => commands::raft::run(command, config, output).await,
         Command::Mysql { command } => commands::mysql::run(command, config, output).await,
         Command::Xenon { command } => commands::xenon::run(command, config, output).await,
-        Command::Init(options) => commands::init::run(*options, output),
+        Command::Init(options) => commands::init::run(*options, config, output),
         Command::Version => commands::version::run(config, output).await,
         // Its future holds a whole cluster.
         Command::Playground(options) => Box::pin(playground::run(options, output)).await,

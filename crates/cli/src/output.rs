@@ -3,6 +3,7 @@
 use crate::failure::Outcome;
 use crate::table::Table;
 use crate::views::Object;
+use serde_json::json;
 use std::io::{ErrorKind, Write};
 
 /// How to print an answer.
@@ -46,7 +47,7 @@ pub(crate) fn done(output: Output, node: &str, message: &str) -> Outcome {
     match output {
         Output::Table => print(message),
         Output::Json => {
-            print(&serde_json::json!({ "ok": true, "message": message, "node": node }).to_string())
+            json(&Object::new(vec![("ok", json!(true)), ("message", json!(message)), ("node", json!(node))]))
         }
     }
 }

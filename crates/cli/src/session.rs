@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Output};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -27,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Session {
     client: Client,
     local: String,
+    config: PathBuf,
     who: String,
 }
 
@@ -59,11 +60,11 @@ impl Session {
                 .collect();
             Failure::new(format!("the configuration cannot be used:{}", list.concat()))
         })?;
-        Self::with(&loaded.config)
+        Self::with(&loaded.config, path)
     }
 
-    /// With a configuration that was read already.
-    pub(crate) fn with(config: &Config) -> Outcome<Self> {
+    /// With a configuration that was read from `path`.
+    fn with(config: &Config, path: PathBuf) -> Outcome<Self> {
         let server = &config.server;
         let identity = match (&server.tls_ca, &server.tls_cert, &server.tls_key) {
             (Some(ca), Some(cert), Some(key)) => Identity::from_files(ca, cert, key, CLI_NAME),
@@ -79,6 +80,7 @@ impl Session {
         Ok(Self {
             client: Client::new(identity, ClientOptions::default()),
             local: server.endpoint.to_string(),
+            config: path,
             who: who(),
         })
     }
@@ -99,12 +101,25 @@ impl Session {
         self.client.call(node, PATH_CALL, &call, deadline).await
     }
 
+    fn failure(&self, node: &str, error: &ChannelError) -> Failure {
+        match error {
+            ChannelError::Unreachable { reason, .. } if node == self.local => {
+                let config = self.config.display();
+                Failure::new(format!("the agent of this host does not answer at {node}: {reason}")).cure(format!(
+                    "start it: systemctl start xenon, or: xenon -c {config} (why it stopped is in its log: journalctl -u \
+                     xenon); for another agent name its configuration with -c FILE"
+                ))
+            }
+            other => Failure::call(other),
+        }
+    }
+
     /// Asks a node for something that it must not refuse.
     pub(crate) async fn ask(&self, node: &str, request: Request, deadline: Duration) -> Outcome<Response> {
         match self.call(node, request, deadline).await {
             Ok(Reply::Ok(response)) => Ok(response),
             Ok(Reply::Refused(refusal)) => Err(Failure::refused(node, &refusal)),
-            Err(error) => Err(Failure::call(&error, node == self.local)),
+            Err(error) => Err(self.failure(node, &error)),
         }
     }
 
@@ -133,7 +148,7 @@ impl Session {
                     }
                     _ => return Err(Failure::refused(&node, &refusal)),
                 },
-                Err(error) => return Err(Failure::call(&error, node == self.local)),
+                Err(error) => return Err(self.failure(&node, &error)),
             }
         }
         Err(Failure::new("the nodes send this command from one to the other; the leader is changing")
@@ -206,16 +221,16 @@ pub(crate) fn endpoints(lists: &[String]) -> Outcome<Vec<NodeId>> {
     {
         let endpoint: xenon_config::Endpoint = word
             .parse()
-            .map_err(|error: xenon_config::AddressError| Failure::new(error.what).cure(error.cure))?;
+            .map_err(|error: xenon_config::AddressError| Failure::new(error.what).cure(error.cure).usage())?;
         let node = NodeId::new(endpoint.to_string());
         if !nodes.contains(&node) {
             nodes.push(node);
         }
     }
     if nodes.is_empty() {
-        return Err(
-            Failure::new("no node is named").cure("name endpoints, like 192.168.0.12:8801,192.168.0.13:8801")
-        );
+        return Err(Failure::new("no node is named")
+            .cure("name endpoints, like 192.168.0.12:8801,192.168.0.13:8801")
+            .usage());
     }
     Ok(nodes)
 }

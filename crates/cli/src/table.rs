@@ -31,15 +31,26 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<Vec<String>> =
+            self.rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
         let mut table = comfy_table::Table::new();
         table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
-        table
-            .set_header(self.columns.iter().map(|name| Cell::new(name).set_alignment(CellAlignment::Center)));
-        for row in &self.rows {
-            table.add_row(row.iter().map(|cell| printable(cell)));
+        table.set_header(self.columns.iter().enumerate().map(|(place, name)| {
+            let cells = rows.iter().filter_map(|row| row.get(place));
+            Cell::new(evened(name, cells)).set_alignment(CellAlignment::Center)
+        }));
+        for row in rows {
+            table.add_row(row);
         }
         write!(f, "{table}\n({} rows)", self.rows.len())
     }
+}
+
+/// A column's name that centres as the Go tool centres it: where the room is odd, the larger half is on the right.
+fn evened<'a>(name: &str, cells: impl Iterator<Item = &'a String>) -> String {
+    let widest = cells.flat_map(|cell| cell.lines()).map(|line| line.chars().count()).max().unwrap_or(0);
+    let room = widest.saturating_sub(name.chars().count());
+    if room % 2 == 1 { format!("{name} ") } else { name.to_owned() }
 }
 
 /// Errors of servers stand in cells: nothing of them may move the cursor of a terminal.

@@ -3,7 +3,8 @@
 use crate::session::Answer;
 use crate::table::Table;
 use crate::words;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Value, json};
 use xenon_api::NodeStatus;
 
@@ -178,16 +179,31 @@ impl View {
                 row.push(("detail", json!(answer.status())));
                 row.push(("error", json!(error)));
             }
-            Object(row)
+            Object::new(row)
         });
         let rows: Vec<Object> = rows.collect();
-        Object(vec![(self.name, json!(rows))])
+        Object(vec![(self.name, Part::List(rows))])
     }
 }
 
 /// A JSON object whose keys keep their order: people compare such lines by eye.
 #[derive(Debug, Clone)]
-pub(crate) struct Object(pub(crate) Vec<(&'static str, Value)>);
+pub(crate) struct Object(Vec<(&'static str, Part)>);
+
+/// What a key of an [`Object`] leads to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+enum Part {
+    Value(Value),
+    List(Vec<Object>),
+}
+
+impl Object {
+    /// An object of plain values.
+    pub(crate) fn new(parts: Vec<(&'static str, Value)>) -> Self {
+        Self(parts.into_iter().map(|(key, value)| (key, Part::Value(value))).collect())
+    }
+}
 
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -158,7 +158,7 @@ async fn wait(
         if missing.is_empty() {
             return Ok(match change.adds() {
                 true => format!("{message}\n{}", formed(nodes, &answers)),
-                false => format!("{message}: done"),
+                false => format!("{message}\n{} no longer counted by any node", listed(nodes)),
             });
         }
         if now >= until {
@@ -228,6 +228,12 @@ fn lingering_members(nodes: &[NodeId], answers: &[Answer]) -> Vec<String> {
         }
     }
     missing
+}
+
+fn listed(nodes: &[NodeId]) -> String {
+    let names: Vec<&str> = nodes.iter().map(NodeId::as_str).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", names.join(", "))
 }
 
 fn formed(nodes: &[NodeId], answers: &[Answer]) -> String {

@@ -26,7 +26,7 @@ pub(crate) async fn run(command: MysqlCommand, config: Option<&Path>, output: Ou
 /// In the Go tool's shape, whatever `--output` says: it never had another.
 fn status_json(status: &NodeStatus) -> Object {
     let (receiver, applier) = words::threads(status);
-    Object(vec![
+    Object::new(vec![
         ("slave_io_running", json!(receiver)),
         ("slave_sql_running", json!(applier)),
         ("mysqld_running", json!(status.mysqld.running)),

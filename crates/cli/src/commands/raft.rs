@@ -22,7 +22,7 @@ pub(crate) async fn run(command: RaftCommand, config: Option<&Path>, output: Out
             return output::answer(
                 output,
                 || nodes_table(&status),
-                || Object(vec![("nodes", nodes(&status))]),
+                || Object::new(vec![("nodes", nodes(&status))]),
             );
         }
         RaftCommand::Trytoleader { no_wait } => return handover::run(&session, no_wait, output).await,
@@ -34,7 +34,7 @@ pub(crate) async fn run(command: RaftCommand, config: Option<&Path>, output: Out
 
 /// In the Go tool's shape, whatever `--output` says: it never had another.
 fn status_json(status: &NodeStatus) -> Object {
-    Object(vec![
+    Object::new(vec![
         ("state", json!(status.state)),
         ("leader", json!(words::leader(status))),
         ("nodes", nodes(status)),

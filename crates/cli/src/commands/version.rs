@@ -21,7 +21,7 @@ pub(crate) async fn run(config: Option<&Path>, output: Output) -> Outcome {
             let theirs = known.map_or("unknown", String::as_str);
             output::print(&format!("xenoncli {OURS}\nxenon    {theirs}"))?;
         }
-        Output::Json => output::json(&Object(vec![("xenoncli", json!(OURS)), ("xenon", json!(known))]))?,
+        Output::Json => output::json(&Object::new(vec![("xenoncli", json!(OURS)), ("xenon", json!(known))]))?,
     }
     match &agent {
         Ok(theirs) if theirs != OURS => {
