@@ -4,7 +4,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use xenon_testkit::{
-    Base, Bins, Check, Checked, Inserter, InserterOptions, LocalCluster, Options, Process, Signal, WriterWatch, check,
+    Base, Bins, Check, Checked, Inserter, InserterOptions, LocalCluster, Options, Process, Signal,
+    WriterWatch, check,
 };
 
 /// A cluster comes up within this.
@@ -13,6 +14,8 @@ pub const COMES_UP: Duration = Duration::from_secs(60);
 pub const HEALS: Duration = Duration::from_secs(60);
 /// A client counts as served again after so many inserts.
 const SERVED: u64 = 20;
+/// Inserts that a client may have open on one server.
+const IN_FLIGHT: u64 = 1;
 
 /// A cluster that serves, a client that inserts into it, and a watch for second writers.
 pub struct Story {
@@ -69,15 +72,53 @@ impl Story {
         }
     }
 
-    /// The end of every story: so many nodes replicate from the leader, nothing acknowledged is lost, nobody else wrote.
+    /// The end of a story: so many nodes replicate from the leader, nothing acknowledged is lost, nobody else wrote.
     /// `without` names nodes whose data is not looked at.
     ///
     /// # Errors
     /// What is not so; with the logs.
     pub async fn end(self, followers: usize, without: Vec<usize>) -> Result<Checked> {
+        self.cluster.wait_all_following(followers, HEALS).await?;
+        self.compare(without).await
+    }
+
+    /// As [`Story::end`], when the server of one node has crashed as a primary: it follows again, or, when its binlog ends
+    /// with transactions that nobody acknowledged, it is INVALID and names them. A rebuild is another story.
+    ///
+    /// # Errors
+    /// What is not so; with the logs.
+    pub async fn end_with_returned(self, returned: usize) -> Result<Checked> {
+        let what = "the crashed primary follows again, or is INVALID and names what it has too much";
+        let all = self.cluster.nodes().len() - 1;
+        let follows = self
+            .cluster
+            .wait_until(HEALS, what, async || {
+                if self.cluster.followed_by(all).await.is_some() {
+                    return Some(true);
+                }
+                let status = self.cluster.status(returned).await.ok()?;
+                (status.state == "INVALID" && !status.errant.is_empty()).then_some(false)
+            })
+            .await?
+            .value;
+        if follows {
+            return self.compare(Vec::new()).await;
+        }
+        let status = self.cluster.status(returned).await?;
+        println!("node{} is INVALID, with {}", returned + 1, status.errant);
+        // Those that were under way at the crash: one of the client's, and no more than the client had open.
+        if status.errant.count() > IN_FLIGHT {
+            bail!("node{} has {} too much: more than were under way", returned + 1, status.errant);
+        }
+        self.cluster.wait_all_following(all - 1, HEALS).await?;
+        self.compare(vec![returned]).await
+    }
+
+    async fn compare(self, without: Vec<usize>) -> Result<Checked> {
         let Self { cluster, client, watch } = self;
-        cluster.wait_all_following(followers, HEALS).await?;
-        client.wait_acknowledged(SERVED, Duration::from_secs(10)).await?;
+        if let Err(error) = client.wait_acknowledged(SERVED, Duration::from_secs(10)).await {
+            return Err(anyhow!("{error}\n{}", cluster.picture().await));
+        }
         let history = client.finish()?;
         let sightings = watch.finish()?;
         let what = Check { histories: vec![&history], sightings, without, bound: Duration::from_secs(20) };
@@ -116,7 +157,11 @@ pub fn strike(process: Process, signal: Signal) -> Result<Instant> {
 /// It was.
 pub fn at_most(gap: Duration, bound: Duration) -> Result<()> {
     if gap > bound {
-        bail!("the client waited {:.3} s, at most {:.3} s is allowed", gap.as_secs_f64(), bound.as_secs_f64());
+        bail!(
+            "the client waited {:.3} s, at most {:.3} s is allowed",
+            gap.as_secs_f64(),
+            bound.as_secs_f64()
+        );
     }
     Ok(())
 }

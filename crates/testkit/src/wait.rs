@@ -91,14 +91,17 @@ impl LocalCluster {
     /// # Errors
     /// The bound passes.
     pub async fn wait_all_following(&self, followers: usize, bound: Duration) -> Result<Waited<usize>> {
-        self.wait_until(bound, &format!("one node leads and {followers} replicate from it"), async || {
-            let statuses = self.statuses().await;
-            let leader = leading(&statuses)?;
-            let address = &statuses.get(leader)?.as_ref()?.mysql.address;
-            let count = statuses.iter().flatten().filter(|status| follows(status, address)).count();
-            (count == followers).then_some(leader)
-        })
-        .await
+        let what = format!("one node leads and {followers} replicate from it");
+        self.wait_until(bound, &what, async || self.followed_by(followers).await).await
+    }
+
+    /// The node that leads now, if exactly so many others replicate from it.
+    pub async fn followed_by(&self, followers: usize) -> Option<usize> {
+        let statuses = self.statuses().await;
+        let leader = leading(&statuses)?;
+        let address = &statuses.get(leader)?.as_ref()?.mysql.address;
+        let count = statuses.iter().flatten().filter(|status| follows(status, address)).count();
+        (count == followers).then_some(leader)
     }
 
     /// The node that leads with writes open, if there is exactly one now.
