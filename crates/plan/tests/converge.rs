@@ -6,12 +6,12 @@
 mod model;
 mod support;
 
-use model::{Outcome, PATIENCE, World, elsewhere, is_reached};
+use model::{Outcome, PATIENCE, World, is_reached};
 use proptest::prelude::*;
 use support::*;
 use xenon_plan::health::Verdict;
 use xenon_plan::observation::{ReceiverState, SemiSyncReplica, SemiSyncSource, ServerState};
-use xenon_plan::{Address, Process, Role, Seen, Variables, plan};
+use xenon_plan::{Address, Role, Seen, Variables, plan};
 
 /// Plans after which the role must be reached: hangs and shutdowns end after [`PATIENCE`] looks, a kill and a start take
 /// three, a broken applier is tried a few times.
@@ -142,7 +142,7 @@ fn any_role() -> impl Strategy<Value = Role> {
         }),
         2 => Just(fenced()),
         4 => any::<bool>().prop_map(|acknowledge| Role::Replica { source: address("new"), acknowledge }),
-        1 => Just(Role::Replica { source: elsewhere(), acknowledge: true }),
+        1 => Just(Role::Replica { source: address("elsewhere"), acknowledge: true }),
         1 => Just(Role::Invalid { errant: set("a:1") }),
         1 => Just(Role::Removed),
         1 => Just(Role::Hold),

@@ -1,7 +1,7 @@
 //! A server and its agent's memory, as far as plans can tell: every step does to it what was seen on MySQL 9.7, and time
 //! goes by between any two steps. What must never happen is checked where it would happen.
 
-use crate::support::{FOR_EVER_MS, MARKERS, OTHER, OWN, address, semi_sync_source, uuid};
+use crate::support::{FOR_EVER_MS, MARKERS, OTHER, OWN, semi_sync_source, uuid};
 use xenon_gtid::{Gtid, GtidSet};
 use xenon_plan::health::Verdict;
 use xenon_plan::observation::{ReceiverState, Replication, SemiSyncReplica, ServerState};
@@ -127,7 +127,7 @@ impl World {
                 replication.retrieved.insert(Gtid { uuid: uuid(OTHER), tag: None, number: next });
             }
             if replication.applier_running && !waits {
-                server.executed.union_with(&replication.retrieved);
+                apply_one(&mut server.executed, &replication.retrieved);
             }
         }
         if server.is_writable() {
@@ -344,6 +344,10 @@ impl World {
                     self.applier_is_slow = false;
                     return Outcome::Stop;
                 }
+                let waits = server.semi_sync_source.is_some_and(|source| source.enabled);
+                if replication.applier_running && !waits {
+                    server.executed.union_with(&replication.retrieved.intersect(set));
+                }
                 if !server.executed.contains_set(set) {
                     return Outcome::Stop;
                 }
@@ -415,6 +419,12 @@ pub(crate) fn is_right(server: &ServerState, acknowledgements: u32) -> bool {
         && source.timeout_ms == FOR_EVER_MS
 }
 
+fn apply_one(executed: &mut GtidSet, retrieved: &GtidSet) {
+    if let Some(next) = retrieved.subtract(executed).intervals().next() {
+        executed.insert(Gtid { uuid: uuid(OTHER), tag: None, number: next.first });
+    }
+}
+
 /// A client's transaction.
 fn write(server: &mut ServerState) {
     let number = server.executed.last_number(&uuid(OWN)).unwrap_or(0) + 1;
@@ -483,9 +493,4 @@ pub(crate) fn is_reached(role: &Role, world: &World) -> bool {
         }
         Role::Unmanaged | Role::Hold | Role::Stopped => true,
     }
-}
-
-/// A source that is not `known`: for states to start from.
-pub(crate) fn elsewhere() -> xenon_plan::observation::SourceAddress {
-    address("elsewhere")
 }
