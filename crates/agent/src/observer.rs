@@ -56,13 +56,19 @@ async fn probe(door: &Door, deadline: Duration, inputs: &mpsc::Sender<Input>) {
     let began = Instant::now();
     let result = door.probe(deadline).await;
     let detail = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
-    let probe = match result {
+    let probe = match &result {
         Ok(()) => Probe::Answered,
         Err(SqlError::Timeout { .. }) => Probe::TimedOut,
-        Err(SqlError::Unreachable { .. } | SqlError::Lost { .. }) => Probe::Refused,
+        // Only "nobody listens" says that it goes down; a connection that was dropped is a miss like a late answer.
+        Err(SqlError::Unreachable { cause, .. }) if nobody_listens(cause) => Probe::Refused,
+        Err(SqlError::Unreachable { .. } | SqlError::Lost { .. }) => Probe::TimedOut,
         Err(_) => Probe::TurnedAway,
     };
     let _ = inputs.send(Input::Probed { began, probe, detail }).await;
+}
+
+fn nobody_listens(cause: &str) -> bool {
+    cause.contains("refused") || cause.contains("No such file")
 }
 
 /// A session that only sleeps in the server: a shutdown ends sessions first of all, a second before the process ends.

@@ -30,15 +30,22 @@ pub(crate) fn plan<'a>(reason: &str, seen: &'a Seen, plan: &mut Plan) -> Option<
         }
         return None;
     }
-    let server = seen.server.as_ref();
-    if seen.drain_timed_out && server.is_some_and(|server| !server.super_read_only) {
-        // Its waiting commits cannot be released without telling their clients OK (D2). An orderly shutdown does
-        // just that when too few replicas are connected (seen on 9.7.4), so a server that is dying is killed as well.
-        plan.push(Step::KillMysqld, format!("its commits do not drain (D3): {reason}"));
+    if seen.health == Verdict::Dying {
+        if may_be_open(seen) {
+            // An orderly shutdown ends the dump threads and then tells the commits that wait for them OK (seen on
+            // 9.7.4): D2's loss without anybody having switched anything off.
+            plan.push(
+                Step::KillMysqld,
+                format!("it shuts down, which would tell its waiting commits OK (D2): {reason}"),
+            );
+        }
+        // It lets nobody in and takes no statements; what comes next depends on how it starts again.
         return None;
     }
-    if seen.health == Verdict::Dying {
-        // It lets nobody in and takes no statements; what comes next depends on how it starts again.
+    let server = seen.server.as_ref();
+    if seen.drain_timed_out && server.is_some_and(|server| !server.super_read_only) {
+        // Its waiting commits cannot be released without telling their clients OK (D2).
+        plan.push(Step::KillMysqld, format!("its commits do not drain (D3): {reason}"));
         return None;
     }
     let server = server?;

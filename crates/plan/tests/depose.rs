@@ -49,13 +49,23 @@ fn d3_commits_that_do_not_drain() {
     seen.drain_timed_out = true;
     assert_eq!(names(&fenced(), &seen), ["kill-mysqld"]);
     assert!(why(&plan(&fenced(), &seen), "kill-mysqld").contains("do not drain (D3): no majority"));
-    // A shutdown would tell them OK.
-    seen.health = Verdict::Dying;
-    assert_eq!(names(&fenced(), &seen), ["kill-mysqld"]);
     // Drained after all.
     server_of(&mut seen).super_read_only = true;
     seen.health = Verdict::Serving;
     assert_eq!(names(&fenced(), &seen), ["kill-sessions"]);
+}
+
+#[test]
+fn d2_a_primary_that_shuts_down_must_not_tell_its_waiting_commits_ok() {
+    let mut seen = open_primary();
+    seen.address = Address::Away;
+    seen.health = Verdict::Dying;
+    assert_eq!(names(&fenced(), &seen), ["kill-mysqld"]);
+    assert!(why(&plan(&fenced(), &seen), "kill-mysqld").contains("would tell its waiting commits OK (D2)"));
+    // One that was handed over, or never was the primary, shuts down in its own time.
+    server_of(&mut seen).super_read_only = true;
+    seen.sessions_killed = true;
+    assert!(plan(&fenced(), &seen).is_empty());
 }
 
 #[test]
@@ -103,7 +113,7 @@ fn i5_the_address_goes_though_the_server_is_dead_or_dying() {
     for role in roles {
         let mut seen = open_primary();
         seen.health = Verdict::Dying;
-        assert_eq!(names(&role, &seen), ["address-down"], "{role:?}");
+        assert_eq!(names(&role, &seen), ["address-down", "kill-mysqld"], "{role:?}");
         seen.health = Verdict::Dead;
         seen.process = Process::Down;
         seen.server = None;
