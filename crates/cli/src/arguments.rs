@@ -12,13 +12,16 @@ use std::path::PathBuf;
     name = "xenoncli",
     version,
     after_help = "Examples:\n  \
-        xenoncli playground                                  a real cluster on this machine, to look at and to break\n  \
+        xenoncli playground                  a real cluster on this machine, to break\n  \
         xenoncli cluster add 192.168.0.12:8801,192.168.0.13:8801\n  \
         xenoncli cluster status\n  \
-        xenoncli raft trytoleader                            make this host's server the primary\n  \
+        xenoncli raft trytoleader            make this host's server the primary\n  \
         xenoncli cluster status --output json | jq .\n\n\
-        The configuration is found through -c, XENON_CONFIG, a file config.path here or beside this program, or is\n\
-        /etc/xenon/xenon.json. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."
+        The configuration is found through -c, XENON_CONFIG, a file config.path here or beside this\n\
+        program, or is /etc/xenon/xenon.json. Data goes to standard output, everything else to standard\n\
+        error. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n\n\
+        With --output json standard output holds one JSON object: the data, or of a command that does\n\
+        something {\"ok\":true,\"message\":\u{2026},\"node\":\u{2026}}, or of a failure {\"ok\":false,\"what\":\u{2026},\"cure\":\u{2026}}."
 )]
 pub(crate) struct Arguments {
     /// The configuration (xenon.json) of this host's agent.
@@ -74,8 +77,20 @@ pub(crate) enum ClusterCommand {
     /// Let idle nodes go.
     Removeidle(ChangeArguments),
     /// Every node: its part in elections, its server, its replication.
+    #[command(
+        after_help = "What is wrong with a node stands below the table, on standard error. A node that does not \
+        answer within a second is UNKNOW.\n\n\
+        status json:    {\"status\":[{id, raft, mysqld-info, monitor-info, backup-info, mysql-info, slave-info, \
+        myleader}]}, every value a text\n\
+        --output json:  the same, and for each node detail (all that its agent says, or null) and error (why there is no \
+        detail, or null)"
+    )]
     Status(FormatArguments),
     /// Which transactions every node has.
+    #[command(
+        after_help = "gtid json:      {\"gtid\":[{id, raft, mysql, executed-gtid-set, retrieved-gtid-set}]}\n\
+        --output json:  the same, and for each node detail and error as in cluster status --help"
+    )]
     Gtid(FormatArguments),
     /// Replication on every node.
     Mysql(FormatArguments),
@@ -121,6 +136,9 @@ pub(crate) struct ChangeArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RaftCommand {
     /// State, leader and nodes, as JSON.
+    #[command(
+        after_help = "{\"state\":\"LEADER\",\"leader\":\"192.168.0.11:8801\",\"nodes\":[\"192.168.0.11:8801\",\u{2026}]}"
+    )]
     Status,
     /// The nodes of the cluster.
     Nodes,
@@ -142,6 +160,10 @@ pub(crate) enum RaftCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MysqlCommand {
     /// Replication and process, as JSON.
+    #[command(
+        after_help = "{\"slave_io_running\":true,\"slave_sql_running\":true,\"mysqld_running\":true,\"mysql_working\":true,\
+        \"seconds_behind_master\":\"0\",\"last_error\":\"\",\"monitor\":\"ON\"}"
+    )]
     Status,
     /// Start it; switches the monitor on.
     Start,

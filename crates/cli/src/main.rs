@@ -33,6 +33,7 @@ fn main() -> ExitCode {
             }
             if wants_json(std::env::args()) {
                 let what = error.to_string();
+                let what = what.strip_prefix("error: ").unwrap_or(&what);
                 tell_program(&Failure::new(what.lines().next().unwrap_or_default()).cure("xenoncli --help"));
             }
             return ExitCode::from(USAGE);

@@ -55,5 +55,10 @@ pub(crate) fn done(output: Output, node: &str, message: &str) -> Outcome {
 /// Something that a person should know and a program's reader need not: to standard error.
 pub(crate) fn note(text: &str) {
     // Standard error may be closed; the answer is what counts.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
+}
+
+/// Errors of servers stand in tables and notes: nothing of them may move the cursor of a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }

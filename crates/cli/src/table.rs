@@ -1,5 +1,6 @@
 //! Tables as users of the Go tool know them.
 
+use crate::output::printable;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, TableStyle};
 use std::fmt;
 
@@ -51,11 +52,6 @@ fn evened<'a>(name: &str, cells: impl Iterator<Item = &'a String>) -> String {
     let widest = cells.flat_map(|cell| cell.lines()).map(|line| line.chars().count()).max().unwrap_or(0);
     let room = widest.saturating_sub(name.chars().count());
     if room % 2 == 1 { format!("{name} ") } else { name.to_owned() }
-}
-
-/// Errors of servers stand in cells: nothing of them may move the cursor of a terminal.
-fn printable(cell: &str) -> String {
-    cell.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

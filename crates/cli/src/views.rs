@@ -238,7 +238,11 @@ pub(crate) fn troubles(local: &str, answers: &[Answer]) -> Vec<String> {
                 }
                 of_node(status).into_iter().for_each(&mut tell);
             }
-            Err(failure) if answer.id != local => tell(failure.what().to_owned()),
+            Err(failure) if answer.id != local => {
+                // The channel's words begin with the node as well.
+                let what = failure.what();
+                tell(what.strip_prefix(answer.id.as_str()).unwrap_or(what).trim_start().to_owned());
+            }
             Err(_) => {}
         }
     }
@@ -267,3 +271,6 @@ fn of_node(status: &NodeStatus) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,6 +230,3 @@ fn next_steps(path: &Path, port: u16, is_new_cluster: bool) -> String {
          4. on one node: xenoncli -c {path} cluster add OTHER_ADDRESS:{port},\u{2026}"
     )
 }
-
-#[cfg(test)]
-mod tests;
