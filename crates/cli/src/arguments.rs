@@ -93,10 +93,20 @@ pub(crate) enum ClusterCommand {
     )]
     Gtid(FormatArguments),
     /// Replication on every node.
+    #[command(
+        after_help = "json: {\"mysql\":[{id, raft, mysql, option, master-log-file-pos, io-sql-running, seconds-behind, last-error}]}, every value a text; \
+        --output json: with detail and error as in cluster status --help"
+    )]
     Mysql(FormatArguments),
     /// Counters of elections on every node.
+    #[command(
+        after_help = "json: {\"raft\":[{id, raft, idle-count, leader-promotes, leader-degrades, leader-get-heartbeats, leader-get-votes, candidate-promotes, candidate-degrades, raft-mysql, state-uptimes}]}, every value a text; \
+        --output json: with detail and error as in cluster status --help"
+    )]
     Raft(FormatArguments),
     /// The agent of every node.
+    #[command(after_help = "json: {\"xenon\":[{id, status, config, uptimes}]}, every value a text; \
+        --output json: with detail and error as in cluster status --help")]
     Xenon(FormatArguments),
 }
 

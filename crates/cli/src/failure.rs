@@ -108,3 +108,31 @@ impl From<serde_json::Error> for Failure {
         Self::new(format!("JSON: {error}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_of_another_version() {
+        let error = ChannelError::Refused {
+            peer: "10.0.0.1:8801".to_owned(),
+            path: "/peer/v1/call".to_owned(),
+            status: 400,
+            body: "this agent speaks version 2 of the calls, the caller 1".to_owned(),
+        };
+        assert_eq!(
+            Failure::call(&error).to_string(),
+            "xenoncli: 10.0.0.1:8801: this agent speaks version 2 of the calls, the caller 1\n  \
+             try: install the same version of xenon and xenoncli on all hosts"
+        );
+    }
+
+    #[test]
+    fn a_failure_as_json() {
+        let failure = Failure::new("it is so").cure("do this");
+        let json = failure.json().map(|json| serde_json::to_string(&json).unwrap());
+        assert_eq!(json.as_deref(), Some(r#"{"ok":false,"what":"it is so","cure":"do this"}"#));
+        assert!(failure.shown().json().is_none(), "standard output holds one object");
+    }
+}

@@ -21,6 +21,10 @@ pub(crate) async fn run(session: &Session, no_wait: bool, output: Output) -> Out
         return Err(Failure::new(format!("this node, {local}, belongs to no cluster"))
             .cure("form one, or join one: xenoncli cluster add"));
     }
+    if own.state == "STOPPED" {
+        return Err(Failure::new(format!("this node, {local}, takes no part in elections"))
+            .cure("let it first: xenoncli raft enable"));
+    }
     if serves(&own) {
         return output::done(
             output,

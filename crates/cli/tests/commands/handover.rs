@@ -69,7 +69,14 @@ fn what_cannot_be_is_refused() {
     );
     assert_eq!(outcome.err, wanted);
 
-    stage.agents[1].set(|status| status.leader = None);
+    stage.agents[1].set(|status| status.state = "STOPPED".to_owned());
+    let outcome = stage.run(1, "raft trytoleader");
+    assert!(outcome.code == 1 && outcome.err.contains("xenoncli raft enable"), "{outcome:?}");
+
+    stage.agents[1].set(|status| {
+        status.state = "FOLLOWER".to_owned();
+        status.leader = None;
+    });
     let outcome = stage.run(1, "raft trytoleader");
     assert!(outcome.code == 1 && outcome.err.contains("no leader is known"), "{outcome:?}");
 
