@@ -34,7 +34,8 @@ async fn one_that_is_restarted_at_once_leads_on_without_an_outage() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_stays_dead_is_replaced() -> Result<()> {
-    let (story, leader) = Story::begin(3).await?;
+    let (mut story, leader) = Story::begin(3).await?;
+    story.old_primary_has_no_agent();
     let fault = Instant::now();
     story.cluster.kill_agent(leader)?;
     story

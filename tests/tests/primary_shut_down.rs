@@ -27,7 +27,7 @@ async fn by_sigterm() -> Result<()> {
 }
 
 async fn ends(story: Story, leader: usize, fault: Instant) -> Result<()> {
-    let gap = story.served_again(fault, Duration::from_secs(20)).await?;
+    let gap = story.taken_over(fault, Duration::from_secs(20)).await?;
     at_most(gap, Duration::from_secs(2))?;
     story.some_more().await?;
     let now = story.cluster.wait_for_leader(Duration::from_secs(5)).await?.value;

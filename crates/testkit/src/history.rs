@@ -63,6 +63,20 @@ impl History {
         Some(next.end.duration_since(last.end))
     }
 
+    /// The gap around a change of primary that begins some time after `begun`, such as a planned one: from the last OK
+    /// before the first OK of another node to that one.
+    pub fn takeover(&self, begun: Instant) -> Option<Duration> {
+        let last = self.acknowledged().rfind(|attempt| attempt.end <= begun)?;
+        let mut latest = last.end;
+        for attempt in self.acknowledged().filter(|attempt| attempt.end > begun) {
+            if attempt.node != last.node {
+                return Some(attempt.end.duration_since(latest));
+            }
+            latest = attempt.end;
+        }
+        None
+    }
+
     /// The longest time between two OKs in a row that ends after `from`, with the node that answered next.
     pub fn longest_gap(&self, from: Instant) -> Option<(Duration, usize)> {
         let acknowledged: Vec<&Attempt> = self.acknowledged().collect();
@@ -115,6 +129,9 @@ mod tests {
         assert_eq!(history.gap(fault), Some(Duration::from_millis(50)));
         assert_eq!(history.longest_gap(zero), Some((Duration::from_millis(40), 1)));
         assert_eq!(history.gap(zero), None);
+        assert_eq!(history.takeover(zero + Duration::from_millis(2)), Some(Duration::from_millis(40)));
+        assert_eq!(history.takeover(fault), Some(Duration::from_millis(40)));
+        assert_eq!(history.takeover(zero + Duration::from_millis(65)), None);
         assert_eq!(history.gap(zero + Duration::from_secs(1)), None);
     }
 }
