@@ -11,7 +11,7 @@ use xenon_api::EventKind;
 use xenon_config::{Config, Hook};
 use xenon_election::{Event, LocalView, ServerView, State, Wish};
 use xenon_mysql::{Mysqld, RestartPolicy, SqlError};
-use xenon_plan::health::Health;
+use xenon_plan::health::{Health, Verdict};
 use xenon_plan::observation::ServerState;
 use xenon_plan::{Address, Plan, Process, Role, Seen, Step, Variables, is_promoted, plan, unfit};
 
@@ -20,6 +20,11 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 /// Failed attempts at a promotion after which this node gives leadership away: a failed step is never skipped.
 const PROMOTION_ATTEMPTS: u32 = 4;
+/// How long a promotion may stand still (one huge transaction being applied looks like that) before this node gives
+/// leadership away instead of sitting on the lease.
+const PROMOTION_STUCK: Duration = Duration::from_secs(60);
+/// A start of mysqld that takes longer is told.
+const LONG_START: Duration = Duration::from_secs(60);
 /// Pause before a failed start hook, or a thread that stopped with an error, is tried again.
 const RETRY_RARELY: Duration = Duration::from_secs(5);
 
@@ -31,6 +36,11 @@ pub(crate) struct Local {
     /// The core must not be told of the server before a look shows that the fence stands, or that the new W is
     /// in force: what was seen before may have grown until then (F2, C1).
     pub(crate) untold: bool,
+    /// What was done last is not in the picture: nothing but a fence is planned before the next look (S3: a plan
+    /// made for what was before could throw relay logs away).
+    pub(crate) stale: bool,
+    /// Since when a promotion makes no progress.
+    pub(crate) stuck_since: Instant,
     /// Looks that began earlier do not show what was changed since.
     pub(crate) changed: Instant,
     pub(crate) health: Health,
@@ -108,6 +118,8 @@ impl Local {
             server: None,
             look_error: String::new(),
             untold: false,
+            stale: false,
+            stuck_since: now,
             changed: now,
             health: Health::new(misses_to_hang),
             mysqld: None,
@@ -208,6 +220,9 @@ impl Agent {
             local.changed = Instant::now();
         }
         if matches!(role, Role::Primary { .. }) {
+            if !same_work {
+                local.stuck_since = Instant::now();
+            }
             local.sessions_killed = false;
             local.drain_timed_out = false;
         } else {
@@ -223,6 +238,8 @@ impl Agent {
             running.task.abort();
             // What it did until now is not in any look that began before.
             self.local.changed = Instant::now();
+            self.local.stale = true;
+            self.look.notify_one();
         }
     }
 
@@ -243,8 +260,29 @@ impl Agent {
         }
         let now = Instant::now();
         let seen = self.seen();
-        let Plan { steps, troubles } = plan(&self.local.role, &seen);
+        let Plan { mut steps, mut troubles } = plan(&self.local.role, &seen);
+        if self.local.health.verdict() == Verdict::Starting && self.local.started.elapsed() > LONG_START {
+            let seconds = self.local.started.elapsed().as_secs();
+            troubles.push(format!(
+                "mysqld runs and has not answered for {seconds} s: crash recovery may take long, its own log tells; {}",
+                self.local.look_error
+            ));
+        }
         self.local.troubles = troubles;
+        if self.local.stale {
+            let fence = |step: &Step| {
+                matches!(
+                    step,
+                    Step::AddressDown
+                        | Step::CloseWrites
+                        | Step::KillSessions
+                        | Step::KillMysqld
+                        | Step::StartMysqld
+                )
+            };
+            let keep = steps.iter().take_while(|planned| fence(&planned.step)).count();
+            steps.truncate(keep);
+        }
         self.local.doing =
             steps.iter().map(|planned| format!("{} ({})", planned.step, planned.why)).collect();
         if self.local.retry_at.is_some_and(|at| at > now) || steps.is_empty() {
@@ -297,13 +335,23 @@ impl Agent {
         let stopped_with_error = state.replication.as_ref().is_some_and(|replication| {
             !replication.receiver_error.is_empty() || !replication.applier_error.is_empty()
         });
-        if !stopped_with_error {
+        let semi_sync_pending =
+            state.semi_sync_replica.is_some_and(|replica| replica.enabled != replica.operational);
+        if !stopped_with_error && !semi_sync_pending {
             self.local.threads_retry = None;
         }
         let promoted = match &self.local.role {
             Role::Primary { term, markers, .. } if is_promoted(&state, *term, markers) => Some(*term),
             _ => None,
         };
+        if state.super_read_only {
+            self.local.drain_timed_out = false;
+        }
+        let before = self.local.server.as_ref().map(|server| server.unapplied().count());
+        if before != Some(state.unapplied().count()) {
+            self.local.stuck_since = Instant::now();
+        }
+        self.local.stale = false;
         self.local.server = Some(state);
         if self.local.untold {
             // This look began after the role was taken; does it show that the role's first duty is done?
@@ -380,7 +428,9 @@ impl Agent {
                 }
                 return;
             }
-            StepOutcome::NotYet => format!("{step}: not yet after {ms:.0} ms"),
+            StepOutcome::NotYet => {
+                return self.events.push(EventKind::Step, format!("{step}: not yet after {ms:.0} ms"));
+            }
             StepOutcome::DrainTimedOut => {
                 self.local.drain_timed_out = true;
                 format!("{step}: commits did not drain within {ms:.0} ms")
@@ -395,6 +445,7 @@ impl Agent {
                 text
             }
         };
+        self.local.stuck_since = Instant::now();
         self.events.phase(step.name());
         self.events.push(EventKind::Step, what);
         match step {
@@ -462,6 +513,7 @@ impl Agent {
             }
         }
         if no_state {
+            self.local.stale = true;
             self.look.notify_one();
         }
     }
@@ -475,6 +527,13 @@ impl Agent {
             let term = self.core.record().term;
             self.events.story_begins(reason);
             self.step(Event::CannotServe { term, reason: reason.to_owned() }).await;
+        }
+        let promoting = self.local.role_is_primary() && self.local.promoted.is_none();
+        if promoting && self.local.stuck_since.elapsed() > PROMOTION_STUCK {
+            self.local.stuck_since = Instant::now();
+            let term = self.core.record().term;
+            let reason = format!("its promotion made no progress for {} s", PROMOTION_STUCK.as_secs());
+            self.step(Event::CannotServe { term, reason }).await;
         }
     }
 

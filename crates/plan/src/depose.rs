@@ -32,8 +32,8 @@ pub(crate) fn plan<'a>(reason: &str, seen: &'a Seen, plan: &mut Plan) -> Option<
     }
     if seen.health == Verdict::Dying {
         if may_be_open(seen) {
-            // An orderly shutdown ends the dump threads and then tells the commits that wait for them OK (seen on
-            // 9.7.4): D2's loss without anybody having switched anything off.
+            // An orderly shutdown tells waiting commits OK when too few replicas are connected (seen on 9.7.4): D2's
+            // loss without anybody having switched anything off.
             plan.push(
                 Step::KillMysqld,
                 format!("it shuts down, which would tell its waiting commits OK (D2): {reason}"),

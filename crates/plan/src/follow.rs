@@ -9,7 +9,7 @@ use xenon_gtid::GtidSet;
 pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan: &mut Plan) {
     let why = format!("{source} is the primary");
     let Some(server) = depose::plan(&why, seen, plan) else { return };
-    let restart_receiver = semi_sync_replica(acknowledge, server, plan);
+    let restart_receiver = semi_sync_replica(acknowledge, server, seen, plan);
     let settled = match &server.replication {
         Some(replication)
             if is_configured(replication, seen) && keeps_relay_logs(source, replication, server) =>
@@ -32,11 +32,12 @@ pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan:
 }
 
 /// L4. Says whether the receiver must start anew for it to take effect.
-fn semi_sync_replica(acknowledge: bool, server: &ServerState, plan: &mut Plan) -> bool {
+fn semi_sync_replica(acknowledge: bool, server: &ServerState, seen: &Seen, plan: &mut Plan) -> bool {
     match server.semi_sync_replica {
         Some(replica) if replica.enabled == acknowledge => {
-            // Switched, but the running receiver has yet to take it up.
-            replica.enabled != replica.operational && is_running(server)
+            // Switched, but the running receiver has yet to take it up. It cannot while its source has semi-sync off or
+            // not loaded, so it is not started anew time after time.
+            replica.enabled != replica.operational && is_running(server) && seen.retry_due
         }
         None if !acknowledge => false,
         _ => {

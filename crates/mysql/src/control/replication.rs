@@ -102,7 +102,15 @@ impl Control {
 
     /// Forgets the source and **throws the relay logs away**: only when all that was received is executed (S3).
     pub async fn reset_replication_all(&mut self, deadline: Duration) -> Result<(), SqlError> {
-        self.replica_statement("forgetting the source", "RESET", " ALL FOR CHANNEL ''", deadline).await
+        let what = "forgetting the source";
+        let state = look::look(self.link()?, until(deadline)).await?;
+        if !state.unapplied().is_empty() {
+            return Err(SqlError::unsupported(
+                what,
+                "received transactions are not applied yet, and would be lost (S3)",
+            ));
+        }
+        self.replica_statement(what, "RESET", " ALL FOR CHANNEL ''", deadline).await
     }
 
     /// Points replication at another source.
@@ -111,6 +119,9 @@ impl Control {
     /// |---|---|---|---|
     /// | true | every option | both threads stopped | thrown away: only when all that was received is executed (S3) |
     /// | false | host and port | receiver stopped, applier **running** | kept |
+    ///
+    /// What the third column wants is looked at just before, since an applier may stop at any moment; without it
+    /// [`SqlError::Unsupported`].
     ///
     /// The password is in the statement, which is never logged here; the server masks it in its own logs.
     pub async fn point_at(
@@ -123,7 +134,22 @@ impl Control {
         deadline: Duration,
     ) -> Result<(), SqlError> {
         let what = format!("following {source}");
+        let until = until(deadline);
         let link = self.link()?;
+        let state = look::look(link, until).await?;
+        let applier_runs = state.replication.as_ref().is_some_and(|replication| replication.applier_running);
+        if full && !state.unapplied().is_empty() {
+            return Err(SqlError::unsupported(
+                &what,
+                "received transactions are not applied yet, and would be lost (S3)",
+            ));
+        }
+        if !full && !applier_runs {
+            return Err(SqlError::unsupported(
+                &what,
+                "the applier does not run, so the relay logs would be lost (S3)",
+            ));
+        }
         let words = link.dialect().words;
         let prefix = words.source_option;
         let mut options =
@@ -144,7 +170,7 @@ impl Control {
             ));
         }
         let sql = format!("{} {options} FOR CHANNEL ''", words.change_source);
-        link.run(&what, sql, until(deadline)).await
+        link.run(&what, sql, until).await
     }
 
     /// Waits until `set` is executed, at most `timeout`. Returns at once when it already is.

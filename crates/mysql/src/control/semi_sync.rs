@@ -56,8 +56,7 @@ impl Control {
     /// would be told OK though no voter has it. Takes about 0.8 s.
     ///
     /// # Errors
-    /// [`SqlError::Unsupported`] while a session waits for an acknowledgement, or while the server is not
-    /// `super_read_only`, so that one could begin to wait in between.
+    /// [`SqlError::Unsupported`] while the server is not `super_read_only`: a client's commit may be waiting, or begin to.
     pub async fn semi_sync_source_off(&mut self, deadline: Duration) -> Result<(), SqlError> {
         let what = "switching semi-sync off";
         let until = until(deadline);
@@ -66,21 +65,18 @@ impl Control {
         if !source.enabled {
             return Ok(());
         }
-        if source.waiting_sessions > 0 {
+        if !state.super_read_only {
             let waiting = source.waiting_sessions;
             return Err(SqlError::unsupported(
                 what,
                 format!(
-                    "{waiting} commits wait for an acknowledgement and would be told OK without one (rule D2)"
+                    "clients may still write here, and commits that wait ({waiting} now) would be told OK without an \
+                     acknowledgement (rule D2); set super_read_only first"
                 ),
             ));
         }
-        if !state.super_read_only {
-            return Err(SqlError::unsupported(
-                what,
-                "clients may still write here (rule D2); set super_read_only first",
-            ));
-        }
+        // super_read_only was on when this was asked, so every client's commit has ended; what may wait still is a marker
+        // of the agent's own, whose OK nobody waits for.
         self.set_semi_sync(what, "GLOBAL rpl_semi_sync_source_enabled = 0", until).await
     }
 
@@ -93,7 +89,7 @@ impl Control {
     /// Loads the plugins of both sides where they are missing. Says whether anything was loaded.
     ///
     /// Only for a server that we did not start: ours loads them itself (L5). It writes to `mysql.plugin`, which
-    /// `super_read_only` forbids, so it works only while that is off; nothing goes to the binlog.
+    /// `super_read_only` forbids, so that is lifted for the moment (`read_only` stays on, and nothing goes to the binlog).
     pub async fn load_semi_sync_plugins(&mut self, deadline: Duration) -> Result<bool, SqlError> {
         let what = "loading the semi-sync plugins";
         let until = until(deadline);
@@ -108,6 +104,12 @@ impl Control {
                 rows.iter().filter_map(|row| text(row, 0)).map(|name| name.to_ascii_lowercase()).collect()
             })
             .unwrap_or_default();
+        let state = look::look(link, until).await?;
+        let (before, after) = if state.super_read_only {
+            ("SET GLOBAL read_only = 1; SET GLOBAL super_read_only = 0; ", "; SET GLOBAL super_read_only = 1")
+        } else {
+            ("", "")
+        };
         let mut any = false;
         for (side, names) in [
             (words.semi_sync_source, ["rpl_semi_sync_source", "rpl_semi_sync_master"]),
@@ -117,10 +119,13 @@ impl Control {
             if names.iter().any(|name| loaded.iter().any(|l| l == name)) {
                 continue;
             }
-            match link
-                .run(what, format!("INSTALL PLUGIN rpl_semi_sync_{side} SONAME 'semisync_{side}.so'"), until)
-                .await
-            {
+            let install = format!("INSTALL PLUGIN rpl_semi_sync_{side} SONAME 'semisync_{side}.so'");
+            let outcome = link.run(what, format!("{before}{install}{after}"), until).await;
+            if outcome.is_err() && !before.is_empty() {
+                // The batch ended before its last statement.
+                link.run(what, "SET GLOBAL super_read_only = 1", until).await?;
+            }
+            match outcome {
                 Ok(()) => any = true,
                 Err(error) if error.is_code(PLUGIN_EXISTS) || error.is_code(FUNCTION_EXISTS) => {}
                 Err(error) => return Err(error),
