@@ -1,1 +1,0 @@
-//! Gaps, idle cost, latencies: measured, with their spread.
