@@ -252,7 +252,9 @@ pub(crate) fn troubles(local: &str, answers: &[Answer]) -> Vec<String> {
 fn of_node(status: &NodeStatus) -> Vec<String> {
     let mut lines = Vec::new();
     let mysql = &status.mysql;
-    if !status.errant.is_empty() {
+    if status.cluster.is_some() && !status.members.iter().any(|member| member.id == status.id) {
+        lines.push("is no member of the cluster any more".to_owned());
+    } else if !status.errant.is_empty() {
         lines.push(format!("has transactions that the leader lacks: {}", status.errant));
     } else if let Some(why) = status.unfit.as_deref().filter(|_| status.state != "IDLE") {
         lines.push(format!("may not lead: {why}"));

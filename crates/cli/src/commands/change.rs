@@ -88,7 +88,7 @@ async fn plan(
     own: &NodeStatus,
 ) -> Outcome<Option<Plan>> {
     let leader = own.leader.as_ref().unwrap_or(&own.id).to_string();
-    if own.cluster.is_some() {
+    if is_member(own) {
         if change == Change::RemoveIdle
             && let Some(voter) = own
                 .members
@@ -104,7 +104,7 @@ async fn plan(
         if nodes == [own.id.clone()] {
             return Ok(None);
         }
-        return Err(Failure::new(format!("this node, {}, belongs to no cluster", own.id))
+        return Err(Failure::new(format!("this node, {}, is no member of a cluster", own.id))
             .cure("run the command on a member of the cluster"));
     }
     // People who know the Go tool run `cluster add` on every node. Were a second cluster formed by that, its nodes
@@ -112,7 +112,7 @@ async fn plan(
     let names: Vec<String> = nodes.iter().filter(|node| **node != own.id).map(NodeId::to_string).collect();
     let answers = session.look(&names, LOOK).await;
     let members: Vec<&NodeStatus> =
-        answers.iter().filter_map(Answer::status).filter(|status| status.cluster.is_some()).collect();
+        answers.iter().filter_map(Answer::status).filter(|status| is_member(status)).collect();
     let mut must_know = nodes.clone();
     if !must_know.contains(&own.id) {
         must_know.push(own.id.clone());
@@ -134,6 +134,11 @@ async fn plan(
     output::note(&format!("{} belongs to a cluster already: asking it to take this node in", first.id));
     let ask = first.leader.as_ref().unwrap_or(&first.id).to_string();
     Ok(Some(Plan { ask, request: must_know.clone(), must_know }))
+}
+
+/// A node that was let go still knows of its old cluster.
+fn is_member(status: &NodeStatus) -> bool {
+    status.members.iter().any(|member| member.id == status.id)
 }
 
 /// Waits until nothing is missing, and gives the sentence that tells it.
@@ -187,13 +192,10 @@ fn missing_members(nodes: &[NodeId], by: &str, answers: &[Answer]) -> Vec<String
     let mut missing = Vec::new();
     for node in nodes {
         match of(node.as_str()).map(|answer| &answer.status) {
-            Some(Ok(status)) if status.cluster.is_none() => {
-                missing.push(format!("{node} does not know yet that it is a member"));
-            }
-            Some(Ok(status)) if cluster.is_some() && status.cluster != cluster => {
+            Some(Ok(status)) if is_member(status) && cluster.is_some() && status.cluster != cluster => {
                 missing.push(format!("{node} belongs to another cluster"));
             }
-            Some(Ok(status)) if !status.members.iter().any(|member| member.id == *node) => {
+            Some(Ok(status)) if !is_member(status) || status.cluster != cluster => {
                 missing.push(format!("{node} does not know yet that it is a member"));
             }
             Some(Ok(_)) => {}

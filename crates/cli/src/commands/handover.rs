@@ -17,8 +17,8 @@ const PAGE_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) async fn run(session: &Session, no_wait: bool, output: Output) -> Outcome {
     let local = session.local();
     let own = session.status(local).await?;
-    if own.cluster.is_none() {
-        return Err(Failure::new(format!("this node, {local}, belongs to no cluster"))
+    if !own.members.iter().any(|member| member.id == own.id) {
+        return Err(Failure::new(format!("this node, {local}, is no member of a cluster"))
             .cure("form one, or join one: xenoncli cluster add"));
     }
     if own.state == "STOPPED" {

@@ -2,14 +2,18 @@
 
 use super::*;
 use crate::failure::Failure;
-use xenon_api::{BackupStatus, Counters, MysqlStatus, MysqldStatus, ReplicationStatus};
-use xenon_election::NodeId;
+use xenon_api::{BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, ReplicationStatus};
+use xenon_election::{NodeId, Standing};
 use xenon_gtid::GtidSet;
 
 const CLUSTER: &str = "4e11fa47-71ca-11e1-9e33-c80aa9429562";
 
 fn set(text: &str) -> GtidSet {
     text.parse().unwrap()
+}
+
+fn voter(id: &str) -> MemberStatus {
+    MemberStatus { id: NodeId::from(id), standing: Standing::Voter, priority: 1 }
 }
 
 fn primary() -> NodeStatus {
@@ -20,7 +24,7 @@ fn primary() -> NodeStatus {
         epoch_id: 2,
         cluster: Some(CLUSTER.parse().unwrap()),
         leader: Some(NodeId::from("10.0.0.1:8801")),
-        members: Vec::new(),
+        members: ["10.0.0.1:8801", "10.0.0.2:8801", "10.0.0.3:8801"].map(voter).to_vec(),
         mysqld: MysqldStatus { running: true, pid: Some(77), monitor: true, ..MysqldStatus::default() },
         mysql: MysqlStatus {
             alive: true,
@@ -237,14 +241,19 @@ fn what_a_person_must_know_stands_below_the_table() {
     invalid.troubles = vec!["its replication account is missing".to_owned()];
     let mut foreign = primary();
     foreign.id = NodeId::from("10.0.0.5:8801");
+    foreign.members = vec![voter("10.0.0.5:8801")];
     foreign.cluster = Some("9e11fa47-71ca-11e1-9e33-c80aa9429562".parse().unwrap());
     let mut idle = primary();
     idle.id = NodeId::from("10.0.0.6:8801");
     idle.state = "IDLE".to_owned();
+    idle.members.push(voter("10.0.0.6:8801"));
     idle.unfit = Some("it is no voter".to_owned());
+    let mut left = primary();
+    left.id = NodeId::from("10.0.0.7:8801");
+    left.unfit = Some("it is no voter".to_owned());
     let mut answers = answers();
     answers[1] = there(invalid);
-    answers.extend([there(foreign), there(idle)]);
+    answers.extend([there(foreign), there(idle), there(left)]);
     assert_eq!(
         troubles("10.0.0.1:8801", &answers),
         [
@@ -255,6 +264,7 @@ fn what_a_person_must_know_stands_below_the_table() {
             "10.0.0.3:8801: mysqld: killed by signal 9",
             "10.0.0.4:8801: cannot be reached: connection refused",
             "10.0.0.5:8801: belongs to another cluster",
+            "10.0.0.7:8801: is no member of the cluster any more",
         ]
     );
     assert_eq!(troubles("10.0.0.1:8801", &answers[..1]), [""; 0]);

@@ -87,6 +87,19 @@ fn add_on_a_fresh_node_joins_the_cluster_of_those_named() {
 }
 
 #[test]
+fn a_node_that_was_let_go_comes_back_by_add() {
+    let stage = Stage::cluster(3);
+    let ids = stage.ids();
+    for agent in &stage.agents {
+        agent.set(|status| status.members.retain(|member| member.id != ids[2]));
+    }
+    let outcome = stage.run(2, &format!("cluster add {} --no-wait", ids[1]));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let nodes = vec![ids[1].clone(), ids[2].clone()];
+    assert_eq!(stage.agents[0].told(), [Request::ClusterAdd { nodes, idle: false }]);
+}
+
+#[test]
 fn two_clusters_are_not_joined() {
     let stage = Stage::of(3);
     let ids = stage.ids();

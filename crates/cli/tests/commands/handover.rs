@@ -82,5 +82,5 @@ fn what_cannot_be_is_refused() {
 
     let stage = Stage::of(1);
     let outcome = stage.run(0, "raft trytoleader");
-    assert!(outcome.code == 1 && outcome.err.contains("belongs to no cluster"), "{outcome:?}");
+    assert!(outcome.code == 1 && outcome.err.contains("is no member of a cluster"), "{outcome:?}");
 }
