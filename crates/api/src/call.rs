@@ -139,9 +139,10 @@ impl Refusal {
     /// What to try, of a refusal that only says "not right now".
     pub const LATER: &str = "try again in a moment";
 
-    /// Asking the same node again shortly may well succeed.
+    /// Asking the same node again shortly may well succeed. Only saves a person the asking: where the words of the cure
+    /// change, the refusal is shown as any other.
     pub fn is_for_the_moment(&self) -> bool {
-        self.cure == Self::LATER
+        [Self::LATER, "wait until it has"].iter().any(|words| self.cure.starts_with(words))
     }
 }
 
