@@ -74,8 +74,10 @@ fn main() -> ExitCode {
     }
     // One thread: the loop never waits, and what may (the disk, the hooks) has threads or processes of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
+    // As others can open it: they may stand in another folder.
+    let path = std::path::absolute(&arguments.config).unwrap_or(arguments.config);
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(boot::run(config, &arguments.config)),
+        Ok(runtime) => runtime.block_on(boot::run(config, &path)),
         Err(error) => Err(error.into()),
     };
     match outcome {

@@ -90,11 +90,12 @@ impl GroupConfig {
         u32::try_from(self.voters().count() / 2).unwrap_or(u32::MAX)
     }
 
-    /// W as it was while those that are on their way out were voters; `None` if nobody is.
-    pub(crate) fn acknowledgements_before_leaving(&self) -> Option<u32> {
-        let leaving = self.members.values().filter(|member| member.standing == Standing::Leaving).count();
-        let voters = self.voters().count() + leaving;
-        (leaving > 0).then(|| u32::try_from(voters / 2).unwrap_or(u32::MAX))
+    /// The greatest W that can have been in force before the last change, if that took a vote away (one at a
+    /// time, C1); `None` if nobody here can have lost one.
+    pub(crate) fn acknowledgements_before_a_loss(&self) -> Option<u32> {
+        let lost = |member: &Member| matches!(member.standing, Standing::Leaving | Standing::Idle);
+        let voters = self.voters().count() + 1;
+        self.members.values().any(lost).then(|| u32::try_from(voters / 2).unwrap_or(u32::MAX))
     }
 
     /// What this member may do; `None` for a stranger.

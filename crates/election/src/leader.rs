@@ -103,9 +103,9 @@ impl Election {
         let received = self.local.server.as_ref().map(|server| server.received.clone()).unwrap_or_default();
         let mut leader = Leader::new(received, true);
         if let Some(config) = self.config() {
-            // L4: a voter on its way out may still acknowledge, so W is not lowered before that is seen to
-            // have stopped.
-            leader.previous_acknowledgements = config.acknowledgements_before_leaving();
+            // L4: a node that has just lost its vote may still acknowledge, so W is not lowered before that is
+            // seen to have stopped.
+            leader.previous_acknowledgements = config.acknowledgements_before_a_loss();
         }
         self.lead(leader, out);
     }

@@ -155,6 +155,9 @@ impl Election {
         {
             leader.previous_acknowledgements = Some(leader.acknowledgements(&current));
             leader.carried_over = CarriedOver::AfterLook;
+            // Whoever votes no more is on its way out already. Were it kept here, it would be let go again as
+            // soon as it is taken in again.
+            leader.to_leave.retain(|id| next.is_voter(id));
         }
         out.note(Note::Config { what: format!("{what} (config {})", next.id) });
         self.record.config = Some(next);

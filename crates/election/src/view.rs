@@ -20,7 +20,8 @@ impl Election {
 
     /// The state that tables show.
     pub fn state(&self) -> State {
-        if !self.enabled {
+        let removed = self.config().is_some_and(|config| config.standing(&self.id).is_none());
+        if !self.enabled || removed {
             return State::Stopped;
         }
         match &self.role {

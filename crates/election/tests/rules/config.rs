@@ -160,3 +160,21 @@ fn a_node_switched_off_takes_part_again_when_switched_on() {
     node.did("arm Election random rank 1");
     node.look("n2:1").heartbeat("n2", 1, "n2:1").did("mysqld: follow n2 of term 1");
 }
+
+#[test]
+fn a_voter_that_was_let_go_and_is_taken_in_again_stays() {
+    let mut node = Node::leader(2, config(1, 1, "n1 n2 n3 n4"), "");
+    let answers = |node: &mut Node| {
+        for _ in 0..4 {
+            node.look("M:2").reply("n2", 1, "M:2").reply("n3", 1, "M:2").reply("n4", 1, "M:2");
+        }
+    };
+    remove(&mut node, &["n4"]);
+    answers(&mut node);
+    assert_eq!(members(&node), "2.3[n1 n2 n3]");
+    add(&mut node, "n4");
+    answers(&mut node);
+    assert_eq!(members(&node), "2.5[n1 n2 n3 n4]");
+    answers(&mut node);
+    assert_eq!(members(&node), "2.5[n1 n2 n3 n4]");
+}
