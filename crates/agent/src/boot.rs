@@ -4,7 +4,7 @@ use crate::agent::{Agent, SAVE};
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::input::Input;
-use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::local::{Local, address_file, configured_unfit, server_view, wish};
 use crate::store::Store;
 use crate::worker::Means;
 use crate::{legacy, mysqld, observer, peers};
@@ -105,8 +105,9 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     local.server = door.observe(FIRST_LOOK).await.ok();
     let primary_of_term = is_primary_of(&local, &record);
     if primary_of_term {
-        // T3: the address stays where it is, too.
-        local.address = Address::Here;
+        // T3: the address stays where it is, too, if the start hook was known to be done.
+        let known = std::fs::read_to_string(address_file(&config)).is_ok_and(|word| word.trim() == "here");
+        local.address = if known { Address::Here } else { Address::Unknown };
         local.was_primary = true;
     }
     if local.server.is_some() {
@@ -200,7 +201,11 @@ async fn first_record(
 /// T3: open for writes, with the marker of the very term in which this node voted for itself.
 fn is_primary_of(local: &Local, record: &Record) -> bool {
     match (&local.server, &record.config) {
-        (Some(server), Some(config)) => record.term > 0 && is_promoted(server, record.term, &config.cluster),
+        (Some(server), Some(config)) => {
+            // Following nobody: a loser of that election gets the winner's marker, too.
+            let follows_nobody = server.replication.is_none();
+            record.term > 0 && follows_nobody && is_promoted(server, record.term, &config.cluster)
+        }
         _ => false,
     }
 }

@@ -103,7 +103,10 @@ impl Agent {
         }
         self.local.restarts.reset();
         self.local.monitor = true;
-        self.local.start_at = Some(Instant::now());
+        if !self.local.in_transit && !self.local.is_running() {
+            // Not left to the plan: a node that takes no part (raft disable) plans nothing.
+            self.start_mysqld();
+        }
         done("mysqld is being started; the monitor is on")
     }
 

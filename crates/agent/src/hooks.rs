@@ -10,6 +10,22 @@ use tokio::sync::mpsc;
 /// What is kept of a command's output, bytes.
 const OUTPUT: usize = 4096;
 
+/// How a command failed.
+#[derive(Debug)]
+pub(crate) enum HookFailure {
+    /// It ended by itself, with an error.
+    Exited(String),
+    /// It was not run to its end: what it should have done is not done.
+    NotDone(String),
+}
+
+impl std::fmt::Display for HookFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (HookFailure::Exited(text) | HookFailure::NotDone(text)) = self;
+        f.write_str(text)
+    }
+}
+
 /// Runs `command` with `bash -c` and reports how it went. `up`: it is the start command.
 pub(crate) fn spawn(command: String, up: bool, bound: Duration, inputs: mpsc::Sender<Input>) {
     tokio::spawn(async move {
@@ -18,7 +34,7 @@ pub(crate) fn spawn(command: String, up: bool, bound: Duration, inputs: mpsc::Se
     });
 }
 
-async fn run(command: &str, bound: Duration) -> Result<String, String> {
+async fn run(command: &str, bound: Duration) -> Result<String, HookFailure> {
     let mut child = Command::new("bash")
         .arg("-c")
         .arg(command)
@@ -28,7 +44,7 @@ async fn run(command: &str, bound: Duration) -> Result<String, String> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| format!("bash cannot be run: {error}"))?;
+        .map_err(|error| HookFailure::NotDone(format!("bash cannot be run: {error}")))?;
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let ended = tokio::time::timeout(bound, async {
@@ -44,14 +60,14 @@ async fn run(command: &str, bound: Duration) -> Result<String, String> {
     let text = String::from_utf8_lossy(&output).trim().to_owned();
     match ended {
         Some(Ok(status)) if status.success() => Ok(text),
-        Some(Ok(status)) => Err(format!("{status}: {text}")),
-        Some(Err(error)) => Err(format!("{error}: {text}")),
+        Some(Ok(status)) => Err(HookFailure::Exited(format!("{status}: {text}"))),
+        Some(Err(error)) => Err(HookFailure::NotDone(format!("{error}: {text}"))),
         None => {
             // What it has started goes with it: the whole process group.
             if let Some(group) = group {
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
-            Err(format!("not done within {} ms, killed", bound.as_millis()))
+            Err(HookFailure::NotDone(format!("not done within {} ms, killed", bound.as_millis())))
         }
     }
 }
@@ -76,8 +92,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_output_is_kept_and_a_failure_says_why() {
-        assert_eq!(run("echo moved", BOUND).await, Ok("moved".to_owned()));
+        assert_eq!(run("echo moved", BOUND).await.unwrap(), "moved");
         let error = run("echo 'no such device' >&2; exit 2", BOUND).await.unwrap_err();
+        assert!(matches!(error, HookFailure::Exited(_)));
+        let error = error.to_string();
         assert!(error.contains("exit status: 2") && error.contains("no such device"), "{error}");
     }
 
@@ -87,6 +105,8 @@ mod tests {
         let mark = folder.path().join("mark");
         let command = format!("(sleep 1; touch {}) & wait", mark.display());
         let error = run(&command, Duration::from_millis(100)).await.unwrap_err();
+        assert!(matches!(error, HookFailure::NotDone(_)));
+        let error = error.to_string();
         assert!(error.contains("not done within 100 ms"), "{error}");
         tokio::time::sleep(Duration::from_millis(1500)).await;
         assert!(!mark.exists(), "the child lived on");

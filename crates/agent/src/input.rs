@@ -1,5 +1,6 @@
 //! Everything that reaches the agent's loop.
 
+use crate::hooks::HookFailure;
 use crate::worker::{Done, StepReport};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -35,7 +36,7 @@ pub(crate) enum Input {
     /// The operation has ended.
     Done(Done),
     /// A hook has ended.
-    Hook { up: bool, result: Result<String, String> },
+    Hook { up: bool, result: Result<String, HookFailure> },
     /// SIGTERM or SIGINT.
     Stop,
 }

@@ -1,6 +1,7 @@
 //! The picture of the local server, and the one operation that may be under way at it.
 
 use crate::agent::Agent;
+use crate::hooks::HookFailure;
 use crate::input::Input;
 use crate::worker::{self, Done, Op, StepOutcome, StepReport, What};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use xenon_api::EventKind;
 use xenon_config::{Config, Hook};
-use xenon_election::{Event, LocalView, ServerView, State, Wish};
+use xenon_election::{Event, LocalView, ServerView, State, Ticket, Wish};
 use xenon_mysql::{Mysqld, RestartPolicy, SqlError};
 use xenon_plan::health::{Health, Verdict};
 use xenon_plan::observation::ServerState;
@@ -47,6 +48,8 @@ pub(crate) struct Local {
     pub(crate) mysqld: Option<Arc<Mysqld>>,
     /// Being started, found, or on its way out: not to be started now.
     pub(crate) in_transit: bool,
+    /// The freeze that was asked for last.
+    pub(crate) freeze_ticket: Ticket,
     /// A process that was not to be found is not looked for before.
     pub(crate) find_again: Option<Instant>,
     pub(crate) started: Instant,
@@ -77,10 +80,19 @@ pub(crate) struct Local {
     pub(crate) troubles: Vec<String>,
 }
 
+/// What an operation is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plan,
+    Freeze,
+    Quiesce,
+    CatchUp,
+}
+
 /// An operation under way.
 pub(crate) struct Running {
     pub(crate) id: u64,
-    pub(crate) is_plan: bool,
+    pub(crate) kind: Kind,
     pub(crate) task: AbortHandle,
 }
 
@@ -110,6 +122,11 @@ pub(crate) fn configured_unfit(config: &Config) -> Option<String> {
     (config.raft.priority == 0).then(|| "its config says that it never leads (raft.priority is 0)".to_owned())
 }
 
+/// Where [`Agent::note_address`] writes.
+pub(crate) fn address_file(config: &Config) -> std::path::PathBuf {
+    config.raft.meta_datadir.join("address")
+}
+
 impl Local {
     pub(crate) fn new(misses_to_hang: u32, monitor: bool) -> Local {
         let now = Instant::now();
@@ -124,6 +141,7 @@ impl Local {
             health: Health::new(misses_to_hang),
             mysqld: None,
             in_transit: false,
+            freeze_ticket: Ticket::default(),
             find_again: None,
             started: now,
             starts: 0,
@@ -159,7 +177,8 @@ impl Local {
 
     /// Something is under way, or about to be.
     pub(crate) fn is_busy(&self) -> bool {
-        self.op.is_some() || !self.doing.is_empty() || self.in_transit
+        let moving = self.address == Address::Moving;
+        self.op.is_some() || !self.doing.is_empty() || self.in_transit || moving
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -207,7 +226,13 @@ impl Agent {
             (old, new) => old == new,
         };
         if !same_work {
-            if local.op.as_ref().is_some_and(|running| running.is_plan) {
+            // A handover that goes on behind a lost leadership would even open the server again at its bound.
+            let leads = matches!(role, Role::Primary { .. });
+            if local
+                .op
+                .as_ref()
+                .is_some_and(|running| running.kind == Kind::Plan || running.kind == Kind::Quiesce && !leads)
+            {
                 self.abort_op();
             }
             let local = &mut self.local;
@@ -230,6 +255,14 @@ impl Agent {
         }
         local.role = role;
         local.set_look_every();
+        let deposed = matches!(
+            self.local.role,
+            Role::Fenced { .. } | Role::Replica { .. } | Role::Invalid { .. } | Role::Removed
+        );
+        if deposed && self.local.address == Address::Here {
+            // I5: waits for nothing that is done at the server.
+            self.move_address(false, "this node leads no more");
+        }
         self.look.notify_one();
     }
 
@@ -245,12 +278,25 @@ impl Agent {
 
     /// Starts an operation; one that is under way is given up (the door ends its statement first).
     pub(crate) fn start_op(&mut self, op: Op) {
+        let kind = match &op {
+            Op::Steps(_) => Kind::Plan,
+            Op::Freeze(ticket) => {
+                self.local.freeze_ticket = *ticket;
+                Kind::Freeze
+            }
+            Op::Quiesce(_) => Kind::Quiesce,
+            Op::CatchUp(..) => Kind::CatchUp,
+        };
+        if kind == Kind::Freeze && self.local.op.as_ref().is_some_and(|running| running.kind == kind) {
+            // The freeze under way holds for the newer term, too. Begun anew with every term, it would never run
+            // into its bound (D3).
+            return;
+        }
         self.abort_op();
         self.local.last_op += 1;
         let id = self.local.last_op;
-        let is_plan = matches!(op, Op::Steps(_));
         let task = tokio::spawn(worker::run(id, op, Arc::clone(&self.means), self.inputs.clone()));
-        self.local.op = Some(Running { id, is_plan, task: task.abort_handle() });
+        self.local.op = Some(Running { id, kind, task: task.abort_handle() });
     }
 
     /// Level-triggered: what is, what is wanted, what is next.
@@ -498,7 +544,12 @@ impl Agent {
         }
         match what {
             What::Steps => {}
-            What::Frozen { ticket, result, drain_timed_out } => {
+            What::Panicked => self.events.push(
+                EventKind::Trouble,
+                "an operation at the server ended in a panic: this is a bug, please report it with the log",
+            ),
+            What::Frozen { result, drain_timed_out } => {
+                let ticket = self.local.freeze_ticket;
                 self.local.drain_timed_out |= drain_timed_out;
                 self.events.phase("frozen");
                 self.step(Event::Frozen { ticket, result }).await;
@@ -552,31 +603,46 @@ impl Agent {
         }
     }
 
-    pub(crate) fn on_hook(&mut self, up: bool, result: Result<String, String>) {
+    pub(crate) fn on_hook(&mut self, up: bool, result: Result<String, HookFailure>) {
         let word = if up { "leader-start-command" } else { "leader-stop-command" };
         self.local.address_retry = None;
-        match (up, result) {
-            (_, Ok(output)) => {
-                self.local.address = if up { Address::Here } else { Address::Away };
-                self.events.push(EventKind::Hook, format!("{word} done {output}").trim_end().to_owned());
+        let (address, retry) = match (up, &result) {
+            (true, Ok(_)) => (Address::Here, false),
+            // The usual stop command fails when the address is not there, which is what was wanted.
+            (false, Ok(_) | Err(HookFailure::Exited(_))) => (Address::Away, false),
+            (true, Err(_)) | (false, Err(HookFailure::NotDone(_))) => (Address::Unknown, true),
+        };
+        self.local.address = address;
+        if retry {
+            self.local.address_retry = Some(Instant::now() + RETRY_RARELY);
+        }
+        self.note_address();
+        match result {
+            Ok(output) => {
+                self.events.push(EventKind::Hook, format!("{word} done {output}").trim_end().to_owned())
             }
-            (true, Err(why)) => {
-                self.local.address = Address::Unknown;
-                self.local.address_retry = Some(Instant::now() + RETRY_RARELY);
+            Err(failure) if retry => {
+                let seconds = RETRY_RARELY.as_secs();
                 self.events.push(
                     EventKind::Trouble,
-                    format!("{word} failed: {why}; tried again in {} s", RETRY_RARELY.as_secs()),
+                    format!("{word} failed: {failure}; tried again in {seconds} s"),
                 );
             }
-            // The usual command fails when the address is not there, which is what was wanted.
-            (false, Err(why)) => {
-                self.local.address = Address::Away;
-                self.events.push(
-                    EventKind::Hook,
-                    format!("{word} ended with an error (usual when the address was not here): {why}"),
-                );
-            }
+            Err(failure) => self.events.push(
+                EventKind::Hook,
+                format!("{word} ended with an error (usual when the address was not here): {failure}"),
+            ),
         }
+    }
+
+    /// Where the address was left, for the agent's next start (T3 must not guess).
+    fn note_address(&self) {
+        let path = address_file(&self.config);
+        let here = self.local.address == Address::Here;
+        // In a thread of its own: the disk may not answer. A note that is missing costs a run of the start hook.
+        std::mem::drop(tokio::task::spawn_blocking(move || {
+            std::fs::write(path, if here { "here\n" } else { "away\n" })
+        }));
     }
 
     pub(crate) fn inputs_for_task(&self) -> tokio::sync::mpsc::Sender<Input> {

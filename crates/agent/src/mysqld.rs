@@ -118,6 +118,8 @@ impl Agent {
     pub(crate) fn on_not_found(&mut self) {
         self.local.in_transit = false;
         self.local.find_again = Some(Instant::now() + FIND_AGAIN);
+        // It was seen answering, so probes count from now on.
+        self.local.health.on_start();
         self.events.push(
             EventKind::Trouble,
             "a server answers at mysql.host:mysql.port, but its process is not to be found: is it on this machine, and may \
@@ -182,7 +184,16 @@ impl Agent {
     }
 
     pub(crate) fn kill_mysqld(&mut self, why: &str) {
-        let Some(mysqld) = &self.local.mysqld else { return };
+        // Not again before its end is seen, or some time has passed.
+        self.local.retry_at = Some(Instant::now() + Duration::from_secs(1));
+        let Some(mysqld) = &self.local.mysqld else {
+            // Closing it is tried again then.
+            self.local.drain_timed_out = false;
+            return self.events.push(
+                EventKind::Trouble,
+                format!("mysqld must be killed ({why}), but its process is not known: kill it by hand"),
+            );
+        };
         let pid = mysqld.pid();
         match mysqld.kill() {
             Ok(()) => self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) killed: {why}")),
@@ -191,8 +202,6 @@ impl Agent {
                     .push(EventKind::Trouble, format!("mysqld (process {pid}) could not be killed: {error}"));
             }
         }
-        // Not again before its end is seen, or some time has passed.
-        self.local.retry_at = Some(Instant::now() + Duration::from_secs(1));
     }
 
     pub(crate) async fn on_probed(&mut self, began: Instant, probe: Probe, detail: &str) {

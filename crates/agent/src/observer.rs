@@ -61,7 +61,12 @@ async fn probe(door: &Door, deadline: Duration, inputs: &mpsc::Sender<Input>) {
         Err(SqlError::Timeout { .. }) => Probe::TimedOut,
         // Only "nobody listens" says that it goes down; a connection that was dropped is a miss like a late answer.
         Err(SqlError::Unreachable { cause, .. }) if nobody_listens(cause) => Probe::Refused,
-        Err(SqlError::Unreachable { .. } | SqlError::Lost { .. }) => Probe::TimedOut,
+        Err(SqlError::Lost { .. }) => Probe::TimedOut,
+        // The agent's own trouble (no descriptor, no address, a name that does not resolve) says nothing of the server.
+        Err(SqlError::Unreachable { .. }) => {
+            tracing::warn!(detail, "mysqld could not be probed");
+            return;
+        }
         Err(_) => Probe::TurnedAway,
     };
     let _ = inputs.send(Input::Probed { began, probe, detail }).await;

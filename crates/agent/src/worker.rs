@@ -4,6 +4,8 @@
 //! before it hands out the next control connection, so nothing of an aborted operation takes effect later.
 
 use crate::input::Input;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -78,31 +80,50 @@ pub(crate) struct Done {
 
 pub(crate) enum What {
     Steps,
-    Frozen { ticket: Ticket, result: Result<GtidSet, String>, drain_timed_out: bool },
-    Quiesced { ticket: Ticket, result: Result<GtidSet, String> },
-    CaughtUp { ticket: Ticket, result: Result<(), String> },
+    /// A bug: nothing is known of how far it came.
+    Panicked,
+    Frozen {
+        result: Result<GtidSet, String>,
+        drain_timed_out: bool,
+    },
+    Quiesced {
+        ticket: Ticket,
+        result: Result<GtidSet, String>,
+    },
+    CaughtUp {
+        ticket: Ticket,
+        result: Result<(), String>,
+    },
 }
 
-/// Runs `op` to its end and reports it.
+/// Runs `op` to its end and reports it, whatever that end is.
 pub(crate) async fn run(id: u64, op: Op, means: Arc<Means>, inputs: mpsc::Sender<Input>) {
-    let (what, state) = match op {
-        Op::Steps(steps) => {
-            let state = run_steps(id, steps, &means, &inputs).await;
-            (What::Steps, state)
-        }
-        Op::Freeze(ticket) => {
-            let (result, drain_timed_out, state) = freeze(&means).await;
-            (What::Frozen { ticket, result, drain_timed_out }, state)
-        }
-        Op::Quiesce(ticket) => {
-            let (result, state) = quiesce(&means).await;
-            (What::Quiesced { ticket, result }, state)
-        }
-        Op::CatchUp(ticket, set) => (What::CaughtUp { ticket, result: catch_up(&means, &set).await }, None),
-    };
+    let carried_out = AssertUnwindSafe(carry_out(id, op, &means, &inputs)).catch_unwind().await;
+    let (what, state) = carried_out.unwrap_or((What::Panicked, None));
     let done = Done { op: id, what, state: state.map(Box::new) };
     // The loop is gone only when the agent ends.
     let _ = inputs.send(Input::Done(done)).await;
+}
+
+async fn carry_out(
+    id: u64,
+    op: Op,
+    means: &Means,
+    inputs: &mpsc::Sender<Input>,
+) -> (What, Option<ServerState>) {
+    match op {
+        Op::Steps(steps) => (What::Steps, run_steps(id, steps, means, inputs).await),
+        // The loop knows which freeze was asked for last.
+        Op::Freeze(_) => {
+            let (result, drain_timed_out, state) = freeze(means).await;
+            (What::Frozen { result, drain_timed_out }, state)
+        }
+        Op::Quiesce(ticket) => {
+            let (result, state) = quiesce(means).await;
+            (What::Quiesced { ticket, result }, state)
+        }
+        Op::CatchUp(ticket, set) => (What::CaughtUp { ticket, result: catch_up(means, &set).await }, None),
+    }
 }
 
 async fn run_steps(

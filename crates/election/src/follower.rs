@@ -42,7 +42,10 @@ impl Election {
             return out.send(&from, Message::HeartbeatReply { term, round, config, report });
         }
         if let Role::Leader(_) = self.role {
-            return out.trouble(format!("{from} leads in term {term} too: two leaders in one term (I1)"));
+            // Never seen with honest records. Whoever hears of it gives way, and a new term decides.
+            out.trouble(format!("{from} leads in term {term} too: two leaders in one term (I1)"));
+            self.step_down("another node leads in the same term", out);
+            return;
         }
         if let Role::Candidate(_) = self.role {
             // Also a pre-vote: a leader is alive after all.

@@ -15,6 +15,8 @@ pub(crate) struct HandOver {
     pub(crate) target: NodeId,
     /// Writes are being closed; `None` once they are.
     pub(crate) quiescing: Option<Ticket>,
+    /// The final set, once writes are closed: the target is told until it stands, since messages get lost.
+    pub(crate) after: Option<GtidSet>,
 }
 
 /// V8: looks (about a second each) between two attempts to hand over to a node of higher priority.
@@ -87,10 +89,18 @@ impl Election {
         let ticket = self.ticket();
         out.note(Note::HandOver { what: format!("handing over to {target}{why}: closing writes") });
         if let Role::Leader(leader) = &mut self.role {
-            leader.handover = Some(HandOver { target, quiescing: Some(ticket) });
+            leader.handover = Some(HandOver { target, quiescing: Some(ticket), after: None });
         }
         out.0.push(Effect::Quiesce { ticket });
         out.arm(Timer::HandOver, Delay::HandOver);
+    }
+
+    /// T1: with every heartbeat, since writes stay closed until the target stands.
+    pub(crate) fn tell_target_again(&self, out: &mut Out) {
+        let Role::Leader(leader) = &self.role else { return };
+        if let Some(HandOver { target, after: Some(set), .. }) = &leader.handover {
+            out.send(target, Message::Stand { term: self.record.term, after: Some(set.clone()) });
+        }
     }
 
     /// V8: leadership goes to a node of higher priority once that has caught up.
@@ -131,6 +141,7 @@ impl Election {
         match result {
             Ok(set) => {
                 handover.quiescing = None;
+                handover.after = Some(set.clone());
                 let target = handover.target.clone();
                 out.note(Note::HandOver { what: format!("writes are closed; {target} is told to stand") });
                 out.send(&target, Message::Stand { term, after: Some(set) });
@@ -171,7 +182,7 @@ impl Election {
             Role::Candidate(candidate) => !matches!(candidate.stage, Stage::Asking { .. }),
             Role::Follower => false,
         };
-        if term != self.record.term || stands_already {
+        if term != self.record.term || stands_already || self.catching_up.is_some() {
             return;
         }
         if let Some(reason) = self.unfit() {

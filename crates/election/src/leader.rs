@@ -136,6 +136,7 @@ impl Election {
         let Role::Leader(leader) = &mut self.role else { return };
         leader.round += 1;
         self.send_heartbeats(out);
+        self.tell_target_again(out);
         out.arm(Timer::Heartbeat, Delay::Heartbeat);
         // A cluster of one has its majority without any answer.
         self.count_round(out);

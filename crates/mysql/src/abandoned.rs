@@ -130,6 +130,35 @@ impl Abandoned {
     }
 }
 
+/// Ends what an earlier agent of this server left behind: it may have been killed in the middle of a statement, which
+/// would take effect at any later moment. Two agents never share a server: the record's lock sees to that.
+pub(crate) async fn end_predecessors(link: &mut Link, token: &str, until: Instant) -> Result<(), SqlError> {
+    let what = "ending sessions of an earlier agent";
+    let started = Instant::now();
+    loop {
+        let sessions = sessions(link, what, until).await?;
+        let owners = Owners::read(link, what, until).await?;
+        let theirs: Vec<_> = sessions
+            .iter()
+            .filter(|session| {
+                let other = owners.doors.get(&session.id).is_some_and(|door| door != token);
+                other && owners.is_agent(session.id) && !session.is_harmless()
+            })
+            .collect();
+        if theirs.is_empty() {
+            return Ok(());
+        }
+        for session in theirs.iter().filter(|session| !session.is_killed()) {
+            kill(link, session.id, what, until).await?;
+        }
+        if Instant::now() + LOOK_AGAIN >= until {
+            let after_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            return Err(SqlError::Timeout { what: what.to_owned(), after_ms });
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
 /// Kills one session. `false` when it had ended by itself.
 pub(crate) async fn kill(link: &mut Link, id: u32, what: &str, until: Instant) -> Result<bool, SqlError> {
     match link.run(what, format!("KILL CONNECTION {id}"), until).await {

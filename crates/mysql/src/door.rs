@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use xenon_plan::observation::ServerState;
 
-use crate::abandoned::Abandoned;
+use crate::abandoned::{Abandoned, end_predecessors};
 use crate::link::{Link, Login, Over, Purpose, until};
 use crate::{Control, DoorOptions, SqlError, look};
 
@@ -33,6 +33,8 @@ struct Inner {
     /// The server wants TLS on TCP; learned from its refusal.
     needs_tls: AtomicBool,
     abandoned: Arc<Abandoned>,
+    /// No session of an earlier agent is left.
+    alone: AtomicBool,
     observers: Lane,
     probes: Lane,
     controls: Lane,
@@ -98,6 +100,7 @@ impl Door {
                 options,
                 needs_tls: AtomicBool::new(false),
                 abandoned: Arc::new(Abandoned::new()),
+                alone: AtomicBool::new(false),
                 observers: Lane::new(LOOKS, 1),
                 probes: Lane::new(PROBES, IDLE_PROBES),
                 controls: Lane::new(1, 1),
@@ -180,7 +183,11 @@ impl Door {
         {
             return Ok(Control::new(self.clone(), link, turn));
         }
-        let link = self.open(Purpose::Changing, until).await?;
+        let mut link = self.open(Purpose::Changing, until).await?;
+        if !self.inner.alone.load(Ordering::Relaxed) {
+            end_predecessors(&mut link, self.inner.abandoned.token(), until).await?;
+            self.inner.alone.store(true, Ordering::Relaxed);
+        }
         Ok(Control::new(self.clone(), link, turn))
     }
 

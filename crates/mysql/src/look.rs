@@ -90,7 +90,9 @@ fn decode(sets: Vec<Rows>) -> Result<ServerState, SqlError> {
         version: column(3),
         server_id: parse("server_id", &column(4))?,
         read_only: is_on(&column(5)),
-        super_read_only: is_on(&column(6)),
+        // While SET waits for commits under way, the server shows this variable as on already; read_only follows when
+        // both are in force (seen on 9.7.4).
+        super_read_only: is_on(&column(5)) && is_on(&column(6)),
         replication: replication.first().map(replication_of).transpose()?.flatten(),
         semi_sync_source: semi_sync_source(&variables, &status)?,
         semi_sync_replica: semi_sync_replica(&variables, &status),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Control;
+use super::{Control, ReadOnlyOutcome};
 use crate::dialect::{semi_sync_in_new_words, semi_sync_in_old_words};
 use crate::link::{Link, text, until};
 use crate::{SqlError, look};
@@ -14,6 +14,8 @@ use crate::{SqlError, look};
 /// Not the largest value that the server takes, so that adding it to a point in time does not overflow there.
 pub const SEMI_SYNC_TIMEOUT_MS: u64 = 1_000_000_000_000_000_000;
 
+/// How long closing a server that looks closed may take.
+const CLOSE_AGAIN: Duration = Duration::from_secs(1);
 /// The plugin of that name is not loaded.
 const UNKNOWN_VARIABLE: u16 = 1193;
 /// INSTALL PLUGIN: it is there already.
@@ -75,7 +77,14 @@ impl Control {
                 ),
             ));
         }
-        // super_read_only was on when this was asked, so every client's commit has ended; what may wait still is a marker
+        // At once when it is in force; a SET that is still waiting for commits shows as on, too.
+        if self.set_read_only(CLOSE_AGAIN).await? == ReadOnlyOutcome::TimedOut {
+            return Err(SqlError::unsupported(
+                what,
+                "commits under way do not end, and would be told OK (rule D2)",
+            ));
+        }
+        // super_read_only is in force, so every client's commit has ended; what may wait still is a marker
         // of the agent's own, whose OK nobody waits for.
         self.set_semi_sync(what, "GLOBAL rpl_semi_sync_source_enabled = 0", until).await
     }

@@ -111,6 +111,12 @@ impl Mysqld {
         }
         let dialect = version_of(&options.mysqld).await?;
         let prepared = prepare(options).await?;
+        // InnoDB would wait for the lock of the one that runs, and be taken for it meanwhile.
+        if let Some(folder) = prepared.defaults.data_dir()
+            && let Some(running) = super::find::hold_by_folder(&folder)
+        {
+            return Err(StartError::Running { pid: running.pid() });
+        }
         let program_error = |source| StartError::Program { program: options.mysqld.clone(), source };
 
         let mut command = Command::new(&options.mysqld);
@@ -148,6 +154,8 @@ fn forced_arguments(dialect: &Dialect, defaults: &Defaults) -> Vec<String> {
         "--read-only=ON".to_owned(),
         "--super-read-only=ON".to_owned(),
         format!("{}=ON", words.skip_start_option),
+        // S3: with ON a restart throws away what was received and acknowledged, and not applied yet.
+        "--relay-log-recovery=OFF".to_owned(),
     ];
     // A side that the option file loads, under either name, is not loaded twice: the two names exclude each other.
     for (side, other) in
