@@ -99,10 +99,10 @@ async fn a_marker_is_written_once_and_waits_with_nobody_to_acknowledge() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_of_clients_end_and_ours_do_not() {
     let server = Server::start(13).await;
-    server.door.observe(LONG).await.unwrap();
-    server.door.probe(LONG).await.unwrap();
     let earlier_agent = xenon_mysql::Door::new(door_options(&server.host, server.port));
     let mut left_behind = earlier_agent.control(LONG).await.unwrap();
+    server.door.observe(LONG).await.unwrap();
+    server.door.probe(LONG).await.unwrap();
     let mut clients = Vec::new();
     for _ in 0..5 {
         clients.push(server.client().await);
