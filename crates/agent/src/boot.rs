@@ -1,10 +1,11 @@
 //! From the config to a running loop.
 
+use crate::address::address_file;
 use crate::agent::{Agent, SAVE};
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::input::Input;
-use crate::local::{Local, address_file, configured_unfit, server_view, wish};
+use crate::local::{Local, configured_unfit, server_view, wish};
 use crate::store::Store;
 use crate::worker::Means;
 use crate::{legacy, mysqld, observer, peers};

@@ -1,33 +1,24 @@
 //! The picture of the local server, and the one operation that may be under way at it.
 
 use crate::agent::Agent;
-use crate::hooks::HookFailure;
 use crate::input::Input;
-use crate::worker::{self, Done, Op, StepOutcome, StepReport, What};
+use crate::worker::{self, Op};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use xenon_api::EventKind;
-use xenon_config::{Config, Hook};
+use xenon_config::Config;
 use xenon_election::{Event, LocalView, ServerView, State, Ticket, Wish};
 use xenon_mysql::{Mysqld, RestartPolicy, SqlError};
 use xenon_plan::health::{Health, Verdict};
 use xenon_plan::observation::ServerState;
 use xenon_plan::{Address, Plan, Process, Role, Seen, Step, Variables, is_promoted, plan, unfit};
 
-/// Pauses between attempts at a plan whose step failed: doubling between these.
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_LONGEST: Duration = Duration::from_secs(5);
-/// Failed attempts at a promotion after which this node gives leadership away: a failed step is never skipped.
-const PROMOTION_ATTEMPTS: u32 = 4;
 /// How long a promotion may stand still (one huge transaction being applied looks like that) before this node gives
 /// leadership away instead of sitting on the lease.
 const PROMOTION_STUCK: Duration = Duration::from_secs(60);
 /// A start of mysqld that takes longer is told.
 const LONG_START: Duration = Duration::from_secs(60);
-/// Pause before a failed start hook, or a thread that stopped with an error, is tried again.
-const RETRY_RARELY: Duration = Duration::from_secs(5);
 
 /// What is known of the local server and done to it.
 pub(crate) struct Local {
@@ -120,11 +111,6 @@ pub(crate) fn configured_unfit(config: &Config) -> Option<String> {
         return Some("its config says that it follows for ever (raft.super-idle)".to_owned());
     }
     (config.raft.priority == 0).then(|| "its config says that it never leads (raft.priority is 0)".to_owned())
-}
-
-/// Where [`Agent::note_address`] writes.
-pub(crate) fn address_file(config: &Config) -> std::path::PathBuf {
-    config.raft.meta_datadir.join("address")
 }
 
 impl Local {
@@ -371,7 +357,7 @@ impl Agent {
         }
     }
 
-    async fn take_state(&mut self, state: ServerState) {
+    pub(crate) async fn take_state(&mut self, state: ServerState) {
         if let Some(before) = &self.local.server
             && before.server_uuid != state.server_uuid
         {
@@ -433,142 +419,6 @@ impl Agent {
         }
     }
 
-    async fn on_promoted(&mut self, term: u64) {
-        if self.local.promoted == Some(term) {
-            return;
-        }
-        self.local.promoted = Some(term);
-        self.local.was_primary = true;
-        self.local.failures = 0;
-        let timing = self.events.promoted(term);
-        let took = timing.map_or(String::new(), |timing| {
-            let phases: Vec<_> = timing.phases.iter().map(|(name, ms)| format!("{name} {ms:.1}")).collect();
-            format!("; milliseconds since the start: {}", phases.join(", "))
-        });
-        self.events.push(EventKind::Election, format!("open for writes as the primary of term {term}{took}"));
-        self.step(Event::Promoted { term }).await;
-    }
-
-    pub(crate) async fn on_step_report(&mut self, report: StepReport) {
-        if self.local.op.as_ref().is_none_or(|running| running.id != report.op) {
-            return;
-        }
-        let StepReport { planned, took, result, .. } = report;
-        let ms = took.as_secs_f64() * 1e3;
-        match result {
-            Ok(outcome) => {
-                self.note_step(&planned.step, &planned.why, ms, outcome).await;
-            }
-            Err(why) => self.on_step_failed(&planned.step, &why).await,
-        }
-    }
-
-    async fn note_step(&mut self, step: &Step, why: &str, ms: f64, outcome: StepOutcome) {
-        let what = match outcome {
-            StepOutcome::ForTheLoop => {
-                match step {
-                    Step::AddressUp => self.move_address(true, why),
-                    Step::AddressDown => self.move_address(false, why),
-                    Step::KillMysqld => self.kill_mysqld(why),
-                    _ => {}
-                }
-                return;
-            }
-            StepOutcome::NotYet => {
-                return self.events.push(EventKind::Step, format!("{step}: not yet after {ms:.0} ms"));
-            }
-            StepOutcome::DrainTimedOut => {
-                self.local.drain_timed_out = true;
-                format!("{step}: commits did not drain within {ms:.0} ms")
-            }
-            StepOutcome::Done(detail) => {
-                let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
-                format!("{step}{detail}: {why} [{ms:.1} ms]")
-            }
-            StepOutcome::SomeFailed(failed) => {
-                let text = format!("{step}: not set: {}", failed.join("; "));
-                self.events.push(EventKind::Trouble, text.clone());
-                text
-            }
-        };
-        self.local.stuck_since = Instant::now();
-        self.events.phase(step.name());
-        self.events.push(EventKind::Step, what);
-        match step {
-            Step::CloseWrites if !self.local.drain_timed_out => self.local.drain_timed_out = false,
-            Step::KillSessions => self.local.sessions_killed = true,
-            Step::EnsureAccount => self.local.account_checked = true,
-            Step::SetVariables { role } => self.local.variables = Some(*role),
-            Step::StartReceiver | Step::StartApplier => {
-                self.local.threads_retry = Some(Instant::now() + RETRY_RARELY);
-            }
-            Step::Open => {
-                // Its plan wrote the marker before, or saw it executed.
-                if let Role::Primary { term, .. } = self.local.role {
-                    self.on_promoted(term).await;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    async fn on_step_failed(&mut self, step: &Step, why: &str) {
-        self.local.failures += 1;
-        let pause = RETRY_FIRST.saturating_mul(1 << self.local.failures.min(10)).min(RETRY_LONGEST);
-        self.local.retry_at = Some(Instant::now() + pause);
-        self.events.push(
-            EventKind::Trouble,
-            format!("{step} failed: {why}; trying again in {} ms", pause.as_millis()),
-        );
-        let promoting = matches!(self.local.role, Role::Primary { .. }) && self.local.promoted.is_none();
-        if promoting
-            && (self.local.failures >= PROMOTION_ATTEMPTS || matches!(step, Step::WriteMarker { .. }))
-        {
-            // L2: a failed step is never skipped; somebody else may do better.
-            let term = self.core.record().term;
-            let reason = format!("it could not be promoted: {step}: {why}");
-            self.step(Event::CannotServe { term, reason }).await;
-        }
-    }
-
-    pub(crate) async fn on_done(&mut self, done: Done) {
-        if self.local.op.as_ref().is_none_or(|running| running.id != done.op) {
-            return;
-        }
-        self.local.op = None;
-        self.local.changed = Instant::now();
-        let Done { what, state, .. } = done;
-        let no_state = state.is_none();
-        if let Some(state) = state {
-            self.take_state(*state).await;
-        }
-        match what {
-            What::Steps => {}
-            What::Panicked => self.events.push(
-                EventKind::Trouble,
-                "an operation at the server ended in a panic: this is a bug, please report it with the log",
-            ),
-            What::Frozen { result, drain_timed_out } => {
-                let ticket = self.local.freeze_ticket;
-                self.local.drain_timed_out |= drain_timed_out;
-                self.events.phase("frozen");
-                self.step(Event::Frozen { ticket, result }).await;
-            }
-            What::Quiesced { ticket, result } => {
-                self.events.phase("closed");
-                self.step(Event::Quiesced { ticket, result }).await;
-            }
-            What::CaughtUp { ticket, result } => {
-                self.events.phase("caught-up");
-                self.step(Event::CaughtUp { ticket, result }).await;
-            }
-        }
-        if no_state {
-            self.local.stale = true;
-            self.look.notify_one();
-        }
-    }
-
     /// L6: a leader that cannot serve gives leadership away instead of sitting on the lease.
     pub(crate) async fn check_serving(&mut self) {
         if self.core.state() != State::Leader {
@@ -586,63 +436,6 @@ impl Agent {
             let reason = format!("its promotion made no progress for {} s", PROMOTION_STUCK.as_secs());
             self.step(Event::CannotServe { term, reason }).await;
         }
-    }
-
-    fn move_address(&mut self, up: bool, why: &str) {
-        let hook =
-            if up { &self.config.raft.leader_start_command } else { &self.config.raft.leader_stop_command };
-        match hook {
-            Hook::Nothing => self.local.address = if up { Address::Here } else { Address::Away },
-            Hook::Command(command) => {
-                let word = if up { "leader-start-command" } else { "leader-stop-command" };
-                self.events.push(EventKind::Hook, format!("running {word}: {why}"));
-                self.local.address = Address::Moving;
-                let bound = Duration::from_millis(self.config.raft.hook_timeout_ms);
-                crate::hooks::spawn(command.clone(), up, bound, self.inputs.clone());
-            }
-        }
-    }
-
-    pub(crate) fn on_hook(&mut self, up: bool, result: Result<String, HookFailure>) {
-        let word = if up { "leader-start-command" } else { "leader-stop-command" };
-        self.local.address_retry = None;
-        let (address, retry) = match (up, &result) {
-            (true, Ok(_)) => (Address::Here, false),
-            // The usual stop command fails when the address is not there, which is what was wanted.
-            (false, Ok(_) | Err(HookFailure::Exited(_))) => (Address::Away, false),
-            (true, Err(_)) | (false, Err(HookFailure::NotDone(_))) => (Address::Unknown, true),
-        };
-        self.local.address = address;
-        if retry {
-            self.local.address_retry = Some(Instant::now() + RETRY_RARELY);
-        }
-        self.note_address();
-        match result {
-            Ok(output) => {
-                self.events.push(EventKind::Hook, format!("{word} done {output}").trim_end().to_owned())
-            }
-            Err(failure) if retry => {
-                let seconds = RETRY_RARELY.as_secs();
-                self.events.push(
-                    EventKind::Trouble,
-                    format!("{word} failed: {failure}; tried again in {seconds} s"),
-                );
-            }
-            Err(failure) => self.events.push(
-                EventKind::Hook,
-                format!("{word} ended with an error (usual when the address was not here): {failure}"),
-            ),
-        }
-    }
-
-    /// Where the address was left, for the agent's next start (T3 must not guess).
-    fn note_address(&self) {
-        let path = address_file(&self.config);
-        let here = self.local.address == Address::Here;
-        // In a thread of its own: the disk may not answer. A note that is missing costs a run of the start hook.
-        std::mem::drop(tokio::task::spawn_blocking(move || {
-            std::fs::write(path, if here { "here\n" } else { "away\n" })
-        }));
     }
 
     pub(crate) fn inputs_for_task(&self) -> tokio::sync::mpsc::Sender<Input> {

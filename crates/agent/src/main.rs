@@ -1,5 +1,6 @@
 //! `xenon`: the agent beside every mysqld.
 
+mod address;
 mod agent;
 mod boot;
 mod calls;
@@ -10,18 +11,18 @@ mod hooks;
 mod input;
 mod legacy;
 mod local;
+mod log;
 mod mysqld;
 mod observer;
 mod peers;
 mod status;
+mod steps;
 mod store;
 mod worker;
 
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tracing_subscriber::filter::LevelFilter;
-use xenon_config::{LogFormat, LogLevel};
 
 /// The agent that keeps a MySQL group writable and loses nothing.
 ///
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
         }
     };
     let mut config = loaded.config;
-    start_log(config.log.level, config.log.format);
+    let _flush = log::start(config.log.level, config.log.format);
     for finding in loaded.warnings.iter() {
         tracing::warn!("{}", loaded.warnings.line_of(finding));
     }
@@ -86,36 +87,5 @@ fn main() -> ExitCode {
             eprintln!("xenon: {error:#}");
             ExitCode::from(1)
         }
-    }
-}
-
-fn start_log(level: LogLevel, format: LogFormat) {
-    let level = match level {
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Warning => LevelFilter::WARN,
-        LogLevel::Error | LogLevel::Panic => LevelFilter::ERROR,
-    };
-    // Libraries speak at the level of a developer: only their warnings are of interest.
-    let filter = tracing_subscriber::filter::Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target("xenon", level)
-        .with_target("xenon_channel", level)
-        .with_target("xenon_mysql", level);
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::util::SubscriberInitExt;
-    let registry = tracing_subscriber::registry().with(filter);
-    match format {
-        LogFormat::Text => registry
-            .with(
-                tracing_subscriber::fmt::layer()
-                    .with_writer(std::io::stderr)
-                    .with_target(false)
-                    .with_ansi(false),
-            )
-            .init(),
-        LogFormat::Json => registry
-            .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
-            .init(),
     }
 }
