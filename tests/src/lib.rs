@@ -191,3 +191,13 @@ pub fn at_most(gap: Duration, bound: Duration) -> Result<()> {
     }
     Ok(())
 }
+
+/// Makes a file readable by its owner only.
+///
+/// # Errors
+/// It is not ours.
+pub fn make_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+        .with_context(|| format!("{} cannot be made private", path.display()))
+}
