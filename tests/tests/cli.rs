@@ -82,7 +82,12 @@ async fn a_cluster_by_hand() -> Result<()> {
     // Handed over to a follower, which then serves.
     let target = (leader + 1) % 3;
     xenoncli(&cluster, &nodes[target].config(), &["raft", "trytoleader"]).success();
-    assert_eq!(cluster.leader().await, Some(target), "it serves when the command returns");
+    let closed: u8 = cluster
+        .admin(target)
+        .await?
+        .row("SELECT @@super_read_only + @@read_only", Duration::from_secs(5))
+        .await?;
+    assert_eq!(closed, 0, "it is open for writes when the command returns");
     cluster.wait_all_following(2, COMES_UP).await?;
 
     // Stopped, it stays down; started, it follows again.
