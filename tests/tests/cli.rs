@@ -105,7 +105,10 @@ async fn a_cluster_by_hand() -> Result<()> {
     cluster.wait_all_following(2, COMES_UP).await?;
 
     let gone = nodes[follower].endpoint.clone();
-    xenoncli(&cluster, &config, &["cluster", "remove", &gone]).success();
+    let removed = xenoncli(&cluster, &config, &["cluster", "remove", &gone]);
+    if !removed.get_output().status.success() {
+        anyhow::bail!("{}\n{}", text(&removed.get_output().stderr), cluster.picture().await);
+    }
     xenoncli(&cluster, &nodes[target].config(), &["cluster", "remove", &gone]).success();
     let left = json(&xenoncli(&cluster, &nodes[target].config(), &["raft", "status"]).success());
     assert_eq!(left["nodes"].as_array().map(Vec::len), Some(2), "{left}");
