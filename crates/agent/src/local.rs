@@ -93,7 +93,8 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
         server_uuid: state.server_uuid,
         received: state.received(),
         unapplied: state.unapplied().count(),
-        acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.operational),
+        // Switched on is enough: a receiver that is between two connections acknowledges again in a moment.
+        acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.enabled || replica.operational),
         acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
     }
 }

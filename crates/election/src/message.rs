@@ -146,7 +146,8 @@ pub struct Report {
     pub position: Option<Position>,
     /// Transactions received and not yet applied.
     pub unapplied: u64,
-    /// Its mysqld acknowledges to the leader's (semi-sync replica operational).
+    /// Its mysqld may acknowledge to the leader's: the semi-sync replica side is switched on, or its receiver has yet
+    /// to take up that it is off.
     pub acknowledging: bool,
     /// Why it may not stand; `None` when it may.
     pub unfit: Option<String>,

@@ -135,12 +135,18 @@ impl Election {
                 && leader.hears(id)
                 && (peer.report.acknowledging || peer.config != config.id)
         });
+        // Those that are not heard cannot say so themselves. The server's count is a poor witness: a replica that came
+        // back may be counted twice for long (seen on 9.7.4). It errs on the safe side.
+        let silent = config
+            .members
+            .iter()
+            .any(|(id, member)| member.standing == Standing::Leaving && !leader.hears(id));
         let known = leader
             .peers
             .iter()
             .filter(|(id, peer)| config.is_voter(id) && leader.hears(id) && peer.report.acknowledging)
             .count();
-        strays || server.acknowledging_clients as usize > known
+        strays || silent && server.acknowledging_clients as usize > known
     }
 
     fn change_config(&mut self, mut next: GroupConfig, what: &str, out: &mut Out) {
