@@ -1,8 +1,8 @@
 //! A fourth node comes in while clients write, and one goes.
 
-use anyhow::{Result, anyhow};
-use std::time::Duration;
-use xenon_api::{NodeStatus, Request};
+use anyhow::{Result, anyhow, bail};
+use std::time::{Duration, Instant};
+use xenon_api::{NodeStatus, Reply, Request};
 use xenon_election::{NodeId, Standing};
 use xenon_testkit::Signal;
 use xenon_tests::{HEALS, Story, strike};
@@ -52,8 +52,18 @@ fn votes(status: &NodeStatus, id: &NodeId) -> bool {
     status.members.iter().any(|member| member.id == *id && member.standing == Standing::Voter)
 }
 
+/// As `xenoncli` does: again, while the answer is "not right now".
 async fn ask_leader(story: &Story, request: Request) -> Result<()> {
     let leader = story.cluster.wait_for_leader(Duration::from_secs(10)).await?.value;
     let endpoint = story.cluster.node(leader)?.endpoint;
-    story.cluster.caller().demand(&endpoint, request, Duration::from_secs(30)).await.map(drop)
+    let until = Instant::now() + HEALS;
+    loop {
+        match story.cluster.caller().call(&endpoint, request.clone(), Duration::from_secs(30)).await? {
+            Reply::Ok(_) => return Ok(()),
+            Reply::Refused(refusal) if refusal.is_for_the_moment() && Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Reply::Refused(refusal) => bail!("{refusal}\n{}", story.cluster.picture().await),
+        }
+    }
 }
