@@ -219,7 +219,12 @@ impl Election {
             return;
         }
         leader.majority_round = round;
-        out.arm(Timer::Lease, Delay::LeaseFrom { round });
+        if config.majority() == 1 {
+            // Its own vote is the majority: there is nobody whose silence could end the lease.
+            out.disarm(Timer::Lease);
+        } else {
+            out.arm(Timer::Lease, Delay::LeaseFrom { round });
+        }
         if leader.resuming {
             leader.resuming = false;
             out.note(Note::Leading { term: self.record.term, resumed: true });
