@@ -133,10 +133,6 @@ pub fn runs(large: bool) -> Vec<Run> {
         runs.push(run("a config change and a write", all, stand, one_change, None));
         let three_terms = Bounds { terms: 3, writes: 0, ..one_change };
         runs.push(run("a config change, three terms", all, stand, three_terms, None));
-        let mut four =
-            run("four nodes, one is removed", all, stand, Bounds { writes: 0, ..one_change }, None);
-        four.cluster.nodes = 4;
-        runs.push(four);
     }
     runs.extend([
         run("mutant: vote without freeze", Rules::without_freeze(), stand, none, Some("I2")),
