@@ -5,7 +5,6 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use mysql_async::prelude::Queryable;
 use support::*;
 use xenon_mysql::{Door, SqlError};
 
@@ -109,90 +108,4 @@ async fn errors_say_what_to_do() {
     };
     assert!(matches!(error, SqlError::TooManyConnections { .. }), "{error}");
     server.door.probe(LONG).await.expect("the door keeps its connections");
-}
-
-/// Not a test: prints how long things take. `cargo nextest run -p xenon-mysql --run-ignored all -E 'test(measure)' --no-capture`
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "prints numbers"]
-async fn measure() {
-    let server = Server::start(4).await;
-    let fresh = |socket: bool| {
-        let mut options = door_options(&server.host, server.port);
-        options.socket = socket.then(|| server.folder.path().join("s"));
-        Door::new(options)
-    };
-    for (name, socket) in [("tcp", false), ("socket", true)] {
-        let mut times = Vec::new();
-        for _ in 0..50 {
-            let door = fresh(socket);
-            let started = Instant::now();
-            door.probe(LONG).await.unwrap();
-            times.push(started.elapsed());
-        }
-        report(&format!("connect + probe, {name}"), times);
-    }
-    let mut admin = server.client().await;
-    admin.query_drop("FLUSH PRIVILEGES").await.unwrap();
-    let started = Instant::now();
-    fresh(false).probe(LONG).await.unwrap();
-    println!("first login over tcp after a flush (RSA exchange): {:?}", started.elapsed());
-    admin.query_drop("SET GLOBAL require_secure_transport = 1").await.unwrap();
-    let mut times = Vec::new();
-    for _ in 0..50 {
-        let door = fresh(false);
-        let started = Instant::now();
-        door.probe(LONG).await.unwrap();
-        times.push(started.elapsed());
-    }
-    report("refused + connect with TLS + probe, tcp", times);
-    admin.query_drop("SET GLOBAL require_secure_transport = 0").await.unwrap();
-    let door = fresh(false);
-    let (mut probes, mut looks, mut controls) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..300 {
-        let started = Instant::now();
-        door.probe(LONG).await.unwrap();
-        probes.push(started.elapsed());
-        let started = Instant::now();
-        door.observe(LONG).await.unwrap();
-        looks.push(started.elapsed());
-        let started = Instant::now();
-        drop(door.control(LONG).await.unwrap());
-        controls.push(started.elapsed());
-    }
-    report("probe", probes);
-    report("observe", looks);
-    report("control, idle connection there", controls);
-    for sql in [
-        "SHOW REPLICA STATUS FOR CHANNEL ''",
-        "SELECT @@global.gtid_purged, @@global.gtid_executed, @@server_uuid, @@version",
-        "SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'",
-        "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'",
-        "SELECT * FROM performance_schema.global_variables WHERE VARIABLE_NAME LIKE 'rpl_semi_sync%'",
-        "SELECT * FROM performance_schema.global_status WHERE VARIABLE_NAME IN ('Rpl_semi_sync_source_clients', \
-         'Rpl_semi_sync_source_wait_sessions', 'Rpl_semi_sync_source_status', 'Rpl_semi_sync_replica_status')",
-        "SELECT @@rpl_semi_sync_source_enabled, @@rpl_semi_sync_replica_enabled, @@rpl_semi_sync_source_timeout",
-        "SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_NAME LIKE 'rpl%'",
-        "SHOW BINARY LOG STATUS",
-    ] {
-        let mut times = Vec::new();
-        for _ in 0..100 {
-            let started = Instant::now();
-            let _: Vec<mysql_async::Row> = admin.query(sql).await.unwrap();
-            times.push(started.elapsed());
-        }
-        report(sql, times);
-    }
-    let mut alive = Vec::new();
-    for _ in 0..10_000 {
-        let started = Instant::now();
-        assert!(server.mysqld.is_alive());
-        alive.push(started.elapsed());
-    }
-    report("one look at /proc", alive);
-}
-
-fn report(name: &str, mut times: Vec<Duration>) {
-    times.sort();
-    let at = |share: usize| times[(times.len() - 1) * share / 100];
-    println!("{name}: median {:?}, 90 % {:?}, worst {:?}", at(50), at(90), at(100));
 }
