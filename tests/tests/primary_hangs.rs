@@ -11,7 +11,7 @@ async fn a_replica_takes_over_and_the_hung_one_harms_nobody() -> Result<()> {
     let mysqld = story.cluster.mysqld(leader)?;
     let fault = strike(mysqld, Signal::STOP)?;
     let gap = story.served_again(fault, Duration::from_secs(30)).await?;
-    at_most(gap, Duration::from_secs(6))?;
+    at_most(gap, xenon_tests::SERVES_AGAIN)?;
     story.some_more().await?;
     let now = story.cluster.wait_for_leader(Duration::from_secs(5)).await?.value;
     assert_ne!(now, leader, "a replica took over");

@@ -10,7 +10,7 @@ async fn a_replica_takes_over_and_the_killed_one_comes_back() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let fault = strike(story.cluster.mysqld(leader)?, Signal::KILL)?;
     let gap = story.served_again(fault, Duration::from_secs(20)).await?;
-    at_most(gap, Duration::from_secs(2))?;
+    at_most(gap, xenon_tests::SERVES_AGAIN)?;
     story.some_more().await?;
     let now = story.cluster.wait_for_leader(Duration::from_secs(5)).await?.value;
     assert_ne!(now, leader, "a replica took over");

@@ -28,7 +28,7 @@ async fn by_sigterm() -> Result<()> {
 
 async fn ends(story: Story, leader: usize, fault: Instant) -> Result<()> {
     let gap = story.taken_over(fault, Duration::from_secs(20)).await?;
-    at_most(gap, Duration::from_secs(2))?;
+    at_most(gap, xenon_tests::SERVES_AGAIN)?;
     story.some_more().await?;
     let now = story.cluster.wait_for_leader(Duration::from_secs(5)).await?.value;
     assert_ne!(now, leader, "a replica took over");

@@ -1,10 +1,9 @@
 //! What can be seen from outside.
 
 use crate::core::{Election, Role};
-use crate::effect::{Directive, KnownLeader};
+use crate::effect::Directive;
 use crate::event::State;
 use crate::ids::NodeId;
-use crate::message::Report;
 use crate::record::Record;
 
 impl Election {
@@ -56,20 +55,5 @@ impl Election {
     /// The last directive given.
     pub fn directive(&self) -> &Directive {
         &self.directive
-    }
-
-    /// The leader's mysqld as this follower knows it.
-    pub fn known_leader(&self) -> Option<&KnownLeader> {
-        self.leader.as_ref()
-    }
-
-    /// What each member last reported to this leader; empty on others.
-    pub fn reports(&self) -> Vec<(NodeId, Report)> {
-        match &self.role {
-            Role::Leader(leader) => {
-                leader.peers.iter().map(|(id, peer)| (id.clone(), peer.report.clone())).collect()
-            }
-            _ => Vec::new(),
-        }
     }
 }
