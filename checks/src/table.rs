@@ -4,7 +4,7 @@ use crate::model::{Bounds, Cluster, Elections};
 use stateright::{Checker, HasDiscoveries, Model};
 use std::fmt;
 use std::time::{Duration, Instant};
-use xenon_election::Rules;
+use xenon_election::{Rule, Rules};
 
 /// One search.
 #[derive(Debug, Clone)]
@@ -135,12 +135,18 @@ pub fn runs(large: bool) -> Vec<Run> {
         runs.push(run("a config change, three terms", all, stand, three_terms, None));
     }
     runs.extend([
-        run("mutant: vote without freeze", Rules::without_freeze(), stand, none, Some("I2")),
-        run("mutant: vote without comparison", Rules::without_comparison(), stand, none, Some("I2")),
-        run("mutant: several votes a term", Rules::without_single_vote(), stand, none, Some("I1")),
+        run("mutant: vote without freeze", Rules::without(Rule::FreezeBeforeVote), stand, none, Some("I2")),
+        run(
+            "mutant: vote without comparison",
+            Rules::without(Rule::ComparePositions),
+            stand,
+            none,
+            Some("I2"),
+        ),
+        run("mutant: several votes a term", Rules::without(Rule::OneVoteATerm), stand, none, Some("I1")),
         run(
             "mutant: old configs may win",
-            Rules::without_config_check(),
+            Rules::without(Rule::RefuseOldConfig),
             stand,
             Bounds { writes: 0, config_changes: 1, ..none },
             Some("I7"),

@@ -6,6 +6,7 @@ use crate::event::Timer;
 use crate::ids::{NodeId, Term, Ticket};
 use crate::message::{Message, Refusal};
 use crate::position::{Position, Recency};
+use crate::rules::Rule;
 use std::collections::BTreeSet;
 
 /// A node that asks for votes.
@@ -98,6 +99,9 @@ impl Election {
         self.adopt_term(term, &why, out);
         self.record.vote = Some(self.id.clone());
         out.note(Note::Standing { term, why });
+        if !self.rules.keep(Rule::FreezeBeforeStanding) {
+            return self.stand_at(Ok(self.position_hint().unwrap_or_default()), out);
+        }
         let ticket = self.ticket();
         self.role = Role::Candidate(Candidate { stage: Stage::Freezing { ticket } });
         out.0.push(Effect::Freeze { ticket });
@@ -136,7 +140,8 @@ impl Election {
     ) {
         let (needed, known) =
             self.config().map_or((usize::MAX, false), |config| (config.majority(), config.is_voter(&from)));
-        if term != self.record.term || !known {
+        let known = known || !self.rules.keep(Rule::OnlyVotersVote);
+        if term != self.record.term && self.rules.keep(Rule::VotesOfThisTerm) || !known {
             return;
         }
         let Role::Candidate(Candidate { stage: Stage::Voting { position, granted } }) = &mut self.role else {

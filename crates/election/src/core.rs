@@ -9,7 +9,7 @@ use crate::leader::Leader;
 use crate::message::{Message, Report};
 use crate::position::Position;
 use crate::record::Record;
-use crate::rules::Rules;
+use crate::rules::{Rule, Rules};
 use crate::voter::Freezing;
 use std::collections::BTreeMap;
 use xenon_gtid::{GtidSet, Uuid};
@@ -423,11 +423,11 @@ impl Election {
             leader: known.id.clone(),
             source_host: known.info.source_host.clone(),
             source_port: known.info.source_port,
-            acknowledge: config.is_voter(&self.id),
+            acknowledge: config.is_voter(&self.id) || !self.rules.keep(Rule::OnlyVotersAcknowledge),
         };
         let followed_before = matches!(&self.directive, Directive::Follow { term, leader, .. }
             if *term == self.record.term && *leader == known.id);
-        if followed_before {
+        if followed_before || !self.rules.keep(Rule::ErrantDoNotFollow) {
             return follow;
         }
         // F2: not before errant(n) is known to be empty.

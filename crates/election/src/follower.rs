@@ -6,6 +6,7 @@ use crate::event::{LocalView, Timer};
 use crate::group::{ConfigId, GroupConfig};
 use crate::ids::{NodeId, Term};
 use crate::message::{LeaderInfo, Message};
+use crate::rules::Rule;
 use xenon_gtid::GtidSet;
 
 impl Election {
@@ -74,7 +75,7 @@ impl Election {
     /// C2: newer configs only.
     pub(crate) fn take_config(&mut self, members: GroupConfig, out: &mut Out) {
         let newer = self.config().is_none_or(|mine| members.id > mine.id);
-        if !newer {
+        if !newer && self.rules.keep(Rule::NewerConfigsOnly) {
             return;
         }
         if members.id.term > self.record.term {

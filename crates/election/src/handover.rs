@@ -7,6 +7,7 @@ use crate::event::Timer;
 use crate::ids::{NodeId, Term, Ticket};
 use crate::leader::Leader;
 use crate::message::Message;
+use crate::rules::Rule;
 use xenon_gtid::GtidSet;
 
 /// A planned handover at the old leader.
@@ -131,7 +132,7 @@ impl Election {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(handover) = leader.handover.as_mut().filter(|handover| handover.quiescing == Some(ticket))
         else {
-            if result.is_ok() && leader.handover.is_none() {
+            if result.is_ok() && leader.handover.is_none() && self.rules.keep(Rule::OpenAgain) {
                 // T1: given up while writes were being closed, and they were closed after all. The directive
                 // has said "open" all the time, so it must be said again.
                 out.0.push(Effect::Direct(wanted));
@@ -190,12 +191,12 @@ impl Election {
             return out.send(&from, Message::StandRefused { term, reason });
         }
         match after {
-            Some(set) => {
+            Some(set) if self.rules.keep(Rule::CatchUpFirst) => {
                 let ticket = self.ticket();
                 self.catching_up = Some(ticket);
                 out.0.push(Effect::CatchUp { ticket, set });
             }
-            None => self.stand(format!("{from} said so"), out),
+            _ => self.stand(format!("{from} said so"), out),
         }
     }
 

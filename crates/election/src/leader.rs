@@ -8,6 +8,7 @@ use crate::handover::HandOver;
 use crate::ids::{NodeId, Term};
 use crate::message::{LeaderInfo, Message, Report};
 use crate::position::Position;
+use crate::rules::Rule;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use xenon_gtid::GtidSet;
@@ -102,6 +103,7 @@ impl Election {
     pub(crate) fn resume_leading(&mut self, out: &mut Out) {
         let received = self.local.server.as_ref().map(|server| server.received.clone()).unwrap_or_default();
         let mut leader = Leader::new(received, true);
+        leader.resuming = self.rules.keep(Rule::MajorityToResume);
         if let Some(config) = self.config() {
             // L4: a node that has just lost its vote may still acknowledge, so W is not lowered before that is
             // seen to have stopped.

@@ -30,4 +30,4 @@ pub use ids::{NodeId, Term, Ticket};
 pub use message::{LeaderInfo, Message, Refusal, Report, Wish};
 pub use position::{Position, Recency};
 pub use record::Record;
-pub use rules::Rules;
+pub use rules::{Rule, Rules};

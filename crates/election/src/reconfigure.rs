@@ -7,6 +7,7 @@ use crate::ids::NodeId;
 use crate::leader::{CarriedOver, Leader};
 use crate::message::{Message, Wish};
 use crate::position::Position;
+use crate::rules::Rule;
 
 impl Election {
     pub(crate) fn add_members(&mut self, nodes: Vec<NodeId>, idle: bool, out: &mut Out) {
@@ -108,13 +109,14 @@ impl Election {
                     || leader.peers.get(id).is_some_and(|peer| peer.round > 0 && peer.config == config.id)
             })
             .count();
-        leader.open && have >= config.majority()
+        leader.open && (have >= config.majority() || !self.rules.keep(Rule::SettleFirst))
     }
 
     /// C1: whether a majority of the current config is seen to have what was acknowledged before it.
     fn is_carried_over(&self, leader: &Leader) -> bool {
         let Some(config) = self.config() else { return false };
         let wanted = match &leader.carried_over {
+            _ if !self.rules.keep(Rule::CarryOverFirst) => return true,
             CarriedOver::Yes => return true,
             CarriedOver::AfterLook => return false,
             CarriedOver::When(position) => position,
@@ -151,7 +153,9 @@ impl Election {
 
     fn change_config(&mut self, mut next: GroupConfig, what: &str, out: &mut Out) {
         let Some(current) = self.record.config.clone() else { return };
-        if let Err(apart) = next.check_follows(&current) {
+        if let Err(apart) = next.check_follows(&current)
+            && self.rules.keep(Rule::OneVoterAtATime)
+        {
             return out.trouble(format!("refused a change of {} voters at once (C1)", apart.differing));
         }
         next.id.term = self.record.term;
@@ -159,7 +163,8 @@ impl Election {
         if let Role::Leader(leader) = &mut self.role
             && next.voters().ne(current.voters())
         {
-            leader.previous_acknowledgements = Some(leader.acknowledgements(&current));
+            leader.previous_acknowledgements =
+                self.rules.keep(Rule::LargerW).then(|| leader.acknowledgements(&current));
             leader.carried_over = CarriedOver::AfterLook;
             // Whoever votes no more is on its way out already. Were it kept here, it would be let go again as
             // soon as it is taken in again.
@@ -181,7 +186,7 @@ impl Election {
         }
         let carried_over = self.is_carried_over(leader);
         if leader.previous_acknowledgements.is_some() {
-            if self.stray_acknowledgements(leader) {
+            if self.rules.keep(Rule::WaitForStrays) && self.stray_acknowledgements(leader) {
                 return;
             }
             if let Role::Leader(leader) = &mut self.role {
@@ -226,8 +231,12 @@ impl Election {
             }
         }
         let leaving = leader.to_leave.iter().find(|id| config.is_voter(id))?;
-        let member = config.members.get(leaving)?;
-        next.members.insert(leaving.clone(), Member { standing: Standing::Leaving, ..member.clone() });
+        for (id, member) in &mut next.members {
+            let with_it = leader.to_leave.contains(id) && !self.rules.keep(Rule::OneVoterAtATime);
+            if id == leaving || with_it {
+                member.standing = Standing::Leaving;
+            }
+        }
         Some((next, format!("{leaving} votes no more"), Vec::new()))
     }
 

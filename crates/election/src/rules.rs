@@ -1,46 +1,80 @@
 //! Which rules the core keeps: all of them, except in checks that prove that they would notice.
 
-/// Switches for mutants. [`Rules::all`] is the only way to make one outside the `mutants` feature.
+/// The rules in force. [`Rules::all`] is the only way to make them outside the `mutants` feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rules {
-    pub(crate) freeze_before_vote: bool,
-    pub(crate) compare_positions: bool,
-    pub(crate) one_vote_a_term: bool,
-    pub(crate) refuse_old_config: bool,
+    #[cfg(feature = "mutants")]
+    broken: Option<Rule>,
+}
+
+/// A rule that a mutant breaks. Each names one line of the core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// V2: a candidate reads its position only after its receiver has stopped.
+    FreezeBeforeStanding,
+    /// V3: a vote counts in the term that it was given in.
+    VotesOfThisTerm,
+    /// V3: a voter votes for one candidate a term.
+    OneVoteATerm,
+    /// V3, C2: a voter refuses a candidate whose config is older than its own.
+    RefuseOldConfig,
+    /// V3: a voter reads its position only after its receiver has stopped.
+    FreezeBeforeVote,
+    /// V3: a voter compares positions.
+    ComparePositions,
+    /// L3: a voter compares the markers, not only the data.
+    CompareMarkers,
+    /// L3: a voter compares the data, not only the markers.
+    CompareData,
+    /// V6: only voters are heard and counted in an election.
+    OnlyVotersVote,
+    /// L4: W is the larger of old and new while the config changes.
+    LargerW,
+    /// L4: W is not lowered before whoever lost its vote has stopped acknowledging.
+    WaitForStrays,
+    /// L4: only voters acknowledge.
+    OnlyVotersAcknowledge,
+    /// F2: a node with errant transactions does not follow.
+    ErrantDoNotFollow,
+    /// T1: the target stands after it has applied the old primary's set.
+    CatchUpFirst,
+    /// T1: a handover that is given up leaves the old primary writable.
+    OpenAgain,
+    /// T3: leadership is taken up again only after a majority has answered.
+    MajorityToResume,
+    /// C1: one voter in or out at a time.
+    OneVoterAtATime,
+    /// C1: a change settles on a majority before the next begins.
+    SettleFirst,
+    /// C1: a majority has what was acknowledged under the config before, before the next change begins.
+    CarryOverFirst,
+    /// C2: a node takes newer configs only.
+    NewerConfigsOnly,
 }
 
 impl Rules {
     /// Every rule kept.
     pub const fn all() -> Rules {
         Rules {
-            freeze_before_vote: true,
-            compare_positions: true,
-            one_vote_a_term: true,
-            refuse_old_config: true,
+            #[cfg(feature = "mutants")]
+            broken: None,
         }
     }
 
-    /// Mutant of V3: the voter reads its position without stopping its receiver first.
+    /// A mutant: every rule kept but this one.
     #[cfg(feature = "mutants")]
-    pub const fn without_freeze() -> Rules {
-        Rules { freeze_before_vote: false, ..Rules::all() }
+    pub const fn without(rule: Rule) -> Rules {
+        Rules { broken: Some(rule) }
     }
 
-    /// Mutant of V3: the voter does not compare positions.
-    #[cfg(feature = "mutants")]
-    pub const fn without_comparison() -> Rules {
-        Rules { compare_positions: false, ..Rules::all() }
+    /// Always, outside of checks.
+    #[cfg(not(feature = "mutants"))]
+    pub(crate) const fn keep(self, _: Rule) -> bool {
+        true
     }
 
-    /// Mutant of V3: the voter votes as often as it is asked.
     #[cfg(feature = "mutants")]
-    pub const fn without_single_vote() -> Rules {
-        Rules { one_vote_a_term: false, ..Rules::all() }
-    }
-
-    /// Mutant of V3 and C2: the voter does not look at the candidate's config.
-    #[cfg(feature = "mutants")]
-    pub const fn without_config_check() -> Rules {
-        Rules { refuse_old_config: false, ..Rules::all() }
+    pub(crate) fn keep(self, rule: Rule) -> bool {
+        self.broken != Some(rule)
     }
 }

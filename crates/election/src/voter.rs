@@ -8,6 +8,7 @@ use crate::group::ConfigId;
 use crate::ids::{NodeId, Term, Ticket};
 use crate::message::{Message, Refusal};
 use crate::position::Position;
+use crate::rules::Rule;
 use xenon_gtid::GtidSet;
 
 /// Who waits for the local server to be frozen.
@@ -98,7 +99,7 @@ impl Election {
         if let Some(refusal) = self.vote_refusal(&from, term, config) {
             return self.deny(&from, refusal, out);
         }
-        if !self.rules.freeze_before_vote {
+        if !self.rules.keep(Rule::FreezeBeforeVote) {
             // Mutant: answers from what was seen last, the receiver running on.
             let seen = self.position_hint().unwrap_or_default();
             return self.decide_vote(&from, &position, &seen, out);
@@ -124,14 +125,15 @@ impl Election {
         if term < self.record.term {
             return Some(Refusal::OldTerm);
         }
-        if self.rules.refuse_old_config && mine.id > config {
+        if self.rules.keep(Rule::RefuseOldConfig) && mine.id > config {
             return Some(Refusal::OldConfig { mine: mine.id });
         }
-        if !self.is_voter() || !mine.is_voter(from) && mine.id == config {
+        let voters = self.is_voter() && (mine.is_voter(from) || mine.id != config);
+        if !voters && self.rules.keep(Rule::OnlyVotersVote) {
             return Some(Refusal::NotVoter);
         }
         match &self.record.vote {
-            Some(to) if to != from && self.rules.one_vote_a_term => {
+            Some(to) if to != from && self.rules.keep(Rule::OneVoteATerm) => {
                 Some(Refusal::AlreadyVoted { to: to.clone() })
             }
             // A leader of this very term exists: the vote is settled, whatever the record says.
@@ -173,7 +175,7 @@ impl Election {
     }
 
     fn decide_vote(&mut self, from: &NodeId, theirs: &Position, mine: &Position, out: &mut Out) {
-        if self.rules.compare_positions && !theirs.at_least_as_recent_as(mine) {
+        if !self.is_recent_enough(theirs, mine) {
             let can_stand = self.unfit().is_none();
             return self.deny(from, Refusal::Behind { mine: mine.clone(), can_stand }, out);
         }
@@ -184,6 +186,14 @@ impl Election {
         out.send(from, Message::VoteReply { term: self.record.term, refusal: None });
         out.note(Note::VoteGranted { to: from.clone(), term: self.record.term });
         out.arm(Timer::Election, Delay::Election { rank: 1 });
+    }
+
+    /// L3: markers first, then data.
+    fn is_recent_enough(&self, theirs: &Position, mine: &Position) -> bool {
+        theirs.at_least_as_recent_as(mine)
+            || !self.rules.keep(Rule::ComparePositions)
+            || !self.rules.keep(Rule::CompareData) && theirs.marker == mine.marker
+            || !self.rules.keep(Rule::CompareMarkers) && theirs.data.contains_set(&mine.data)
     }
 
     fn deny(&self, from: &NodeId, refusal: Refusal, out: &mut Out) {
