@@ -1,4 +1,4 @@
-//! Addresses: every node has its own on the loopback network, all with the same ports, as hosts have.
+//! Addresses: every node has its own, on the loopback network or on its host, all with the same ports, as hosts have.
 
 use anyhow::{Result, bail};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
@@ -19,6 +19,8 @@ pub(crate) struct Block {
     pub(crate) agent_port: u16,
     /// Port of the servers.
     pub(crate) mysql_port: u16,
+    /// These are hosts of their own: nobody else listens there.
+    on_hosts: bool,
 }
 
 impl Block {
@@ -36,6 +38,7 @@ impl Block {
                     base: Ipv4Addr::new(127, 0, third, last),
                     agent_port: ports.0,
                     mysql_port: ports.1,
+                    on_hosts: false,
                 };
                 if (0..nodes).all(|index| block.is_free(index)) {
                     return Ok(block);
@@ -49,6 +52,12 @@ impl Block {
         )
     }
 
+    /// The addresses of the hosts of a [`Network`](crate::Network).
+    pub(crate) fn on_hosts() -> Self {
+        let (agent_port, mysql_port) = PORTS[0];
+        Self { base: Ipv4Addr::new(10, 77, 0, 0), agent_port, mysql_port, on_hosts: true }
+    }
+
     /// The address of one node, counted from 0.
     pub(crate) fn address(&self, index: usize) -> Ipv4Addr {
         let [a, b, c, d] = self.base.octets();
@@ -58,6 +67,9 @@ impl Block {
 
     /// Nobody listens on either port of a node's address.
     pub(crate) fn is_free(&self, index: usize) -> bool {
+        if self.on_hosts {
+            return true;
+        }
         let address = self.address(index);
         [self.agent_port, self.mysql_port]
             .into_iter()

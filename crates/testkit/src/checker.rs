@@ -1,20 +1,17 @@
 //! The checker: what clients were told, compared with what the servers hold.
 
 use crate::cluster::LocalCluster;
-use crate::history::{Attempt, History, Outcome};
+use crate::history::{History, Outcome};
+use crate::sql::Sql;
 use crate::watch::Sighting;
+use crate::writers::{Delay, second_writers, turns};
 use anyhow::{Context, Result, anyhow, bail};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A late answer counts as one of a second writer when it comes this long after the first OK of the next primary: below
-/// this, the order in which a client's own thread sees two answers says nothing.
-const REORDERED: Duration = Duration::from_millis(20);
-/// Two changes of the primary, there and back, take longer than this.
-const IN_TURN: Duration = Duration::from_millis(60);
 /// So many examples of one kind are shown.
-const SHOWN: usize = 8;
+pub(crate) const SHOWN: usize = 8;
 /// Reading the whole table takes at most this.
 const READ: Duration = Duration::from_secs(60);
 
@@ -25,6 +22,8 @@ pub struct Check<'a> {
     pub histories: Vec<&'a History>,
     /// What [`crate::WriterWatch`] has seen.
     pub sightings: Vec<Sighting>,
+    /// When which node's answers were kept from the clients.
+    pub delays: Vec<Delay>,
     /// Nodes, counted from 0, whose data is not looked at: they are down, or known to be INVALID.
     pub without: Vec<usize>,
     /// Every node must have the primary's transactions within this.
@@ -69,6 +68,15 @@ impl fmt::Display for Checked {
 
 type Rows = BTreeMap<(u32, u64), u32>;
 
+/// What one server holds.
+#[derive(Debug, Default)]
+struct Held {
+    /// How often each client's row is there.
+    rows: Rows,
+    /// The other tables: shape and checksum.
+    others: BTreeMap<String, String>,
+}
+
 /// Compares.
 ///
 /// # Errors
@@ -80,21 +88,26 @@ pub async fn check(cluster: &LocalCluster, what: Check<'_>) -> Result<Checked> {
         cluster.admin(primary).await?.row("SELECT @@GLOBAL.gtid_executed", Duration::from_secs(5)).await?;
     let until = Instant::now() + bound;
     let mut tables = BTreeMap::new();
+    let mut others = BTreeMap::new();
     let mut violations = Vec::new();
     for (index, node) in cluster.nodes().iter().enumerate() {
         if what.without.contains(&index) {
             continue;
         }
         match table(cluster, index, &executed, until).await {
-            Ok(rows) => {
-                tables.insert(index, rows);
+            Ok(held) => {
+                tables.insert(index, held.rows);
+                others.insert(index, held.others);
             }
             Err(error) => violations.push(Violation(format!("{} cannot be compared: {error:#}", node.name))),
         }
     }
     let name = |index: usize| format!("node{}", index + 1);
     violations.extend(compare(&what.histories, &tables, primary, name));
-    violations.extend(what.histories.iter().flat_map(|history| second_writers(history, name)));
+    violations.extend(different(&others, primary, name));
+    violations.extend(what.histories.iter().flat_map(|history| second_writers(history, &what.delays, name)));
+    let terms = cluster.status(primary).await?.view_id;
+    violations.extend(too_many_turns(&what.histories, terms));
     violations.extend(sightings(&what.sightings));
     if !violations.is_empty() {
         let list: Vec<String> = violations.iter().map(|violation| format!("- {violation}")).collect();
@@ -119,8 +132,8 @@ pub async fn check(cluster: &LocalCluster, what: Check<'_>) -> Result<Checked> {
     })
 }
 
-/// A server's rows with how often each is there, once it has executed what the primary had.
-async fn table(cluster: &LocalCluster, index: usize, executed: &str, until: Instant) -> Result<Rows> {
+/// What a server holds, once it has executed what the primary had.
+async fn table(cluster: &LocalCluster, index: usize, executed: &str, until: Instant) -> Result<Held> {
     let mut sql = cluster.admin(index).await?;
     let left = until.saturating_duration_since(Instant::now());
     let statement = format!(
@@ -136,7 +149,42 @@ async fn table(cluster: &LocalCluster, index: usize, executed: &str, until: Inst
     let rows: Vec<(u32, u64, u32)> = sql
         .rows("SELECT client, seq, CAST(COUNT(*) AS UNSIGNED) FROM app.history GROUP BY client, seq", READ)
         .await?;
-    Ok(rows.into_iter().map(|(client, seq, count)| ((client, seq), count)).collect())
+    let rows = rows.into_iter().map(|(client, seq, count)| ((client, seq), count)).collect();
+    Ok(Held { rows, others: other_tables(&mut sql).await? })
+}
+
+/// Tables of the application that no [`History`] tells about, with shape and checksum.
+async fn other_tables(sql: &mut Sql) -> Result<BTreeMap<String, String>> {
+    let names: Vec<String> = sql
+        .rows(
+            "SELECT table_name FROM information_schema.tables \
+             WHERE table_schema = 'app' AND table_name <> 'history'",
+            READ,
+        )
+        .await?;
+    let mut others = BTreeMap::new();
+    for name in names {
+        let (_, shape): (String, String) = sql.row(&format!("SHOW CREATE TABLE app.{name}"), READ).await?;
+        let (_, sum): (String, Option<u64>) = sql.row(&format!("CHECKSUM TABLE app.{name}"), READ).await?;
+        others.insert(name, format!("checksum {}, {shape}", sum.unwrap_or_default()));
+    }
+    Ok(others)
+}
+
+/// Tables that are not the same as on the primary.
+fn different(
+    others: &BTreeMap<usize, BTreeMap<String, String>>,
+    primary: usize,
+    name: impl Fn(usize) -> String,
+) -> Vec<Violation> {
+    let Some(original) = others.get(&primary) else { return Vec::new() };
+    let differs = |(index, tables): (&usize, &BTreeMap<String, String>)| {
+        (tables != original).then(|| {
+            let (there, here) = (name(primary), name(*index));
+            Violation(format!("tables differ: {there} has {original:?}, {here} has {tables:?}"))
+        })
+    };
+    others.iter().filter_map(differs).collect()
 }
 
 fn compare(
@@ -192,42 +240,14 @@ fn found(what: &str, place: &str, mut examples: Vec<String>) -> Option<Violation
     (count > 0).then(|| Violation(format!("{count} {what} {place}: {}{more}", examples.join(", "))))
 }
 
-/// OKs of a node that come after the first OK of the next one, and OKs of two nodes in turn.
-fn second_writers(history: &History, name: impl Fn(usize) -> String) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    let mut current: Option<&Attempt> = None;
-    // When each node's turn ended: its own last OK then, and the next one's first.
-    let mut former: BTreeMap<usize, (Instant, Instant)> = BTreeMap::new();
-    for attempt in history.acknowledged() {
-        let Some(last) = current.replace(attempt).filter(|last| last.node != attempt.node) else { continue };
-        let row = format!("row {}/{}", history.client, attempt.seq);
-        if let Some((own, others)) = former.get(&attempt.node).copied() {
-            let late = attempt.end.saturating_duration_since(others);
-            if attempt.start < others {
-                // Sent before it was replaced. A node that is the primary again got its row sent later.
-                current = Some(last);
-                if late > REORDERED {
-                    violations.push(Violation(format!(
-                        "{} acknowledged {row} {} ms after {} had acknowledged its first",
-                        name(attempt.node),
-                        late.as_millis(),
-                        name(last.node)
-                    )));
-                }
-                continue;
-            }
-            if attempt.start.saturating_duration_since(own) < IN_TURN {
-                violations.push(Violation(format!(
-                    "{} and {} acknowledged rows in turn, the last of them {row}",
-                    name(last.node),
-                    name(attempt.node)
-                )));
-            }
-        }
-        former.insert(last.node, (last.end, attempt.end));
-    }
-    violations.truncate(SHOWN);
-    violations
+/// Every change of primary is a term of its own.
+fn too_many_turns(histories: &[&History], terms: u64) -> Option<Violation> {
+    let turns = turns(histories);
+    (turns > terms).then(|| {
+        Violation(format!(
+            "nodes took turns at acknowledging {turns} times, and there were only {terms} terms"
+        ))
+    })
 }
 
 fn sightings(sightings: &[Sighting]) -> Option<Violation> {
@@ -239,6 +259,7 @@ fn sightings(sightings: &[Sighting]) -> Option<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Attempt;
 
     fn name(index: usize) -> String {
         format!("node{}", index + 1)
@@ -289,34 +310,5 @@ mod tests {
              1 refused rows are on node2: 7/3 (1290: read-only)\n\
              2 rows that the primary does not have are on node2: 7/3, 7/4"
         );
-    }
-
-    #[test]
-    fn a_late_ok_of_the_old_primary_is_a_second_writer() {
-        let clean = history(&[
-            (1, 0, 0, 1, Outcome::Ok),
-            (2, 1, 50, 51, Outcome::Ok),
-            (3, 1, 60, 61, Outcome::Ok),
-            // Handed back.
-            (4, 0, 90, 91, Outcome::Ok),
-        ]);
-        assert_eq!(second_writers(&clean, name), []);
-        let late = history(&[
-            (1, 0, 0, 1, Outcome::Ok),
-            (3, 1, 50, 51, Outcome::Ok),
-            (2, 0, 10, 200, Outcome::Ok),
-            (4, 1, 210, 211, Outcome::Ok),
-        ]);
-        let found = second_writers(&late, name);
-        assert_eq!(found.len(), 1);
-        assert!(found[0].0.starts_with("node1 acknowledged row 7/2 149 ms after"), "{}", found[0]);
-    }
-
-    #[test]
-    fn two_that_write_in_turn_are_second_writers() {
-        // Each insert was sent after the other's OK: two primaries, and no hand-over is that fast.
-        let turns: Vec<_> =
-            (0..6_u64).map(|n| (n, usize::from(n % 2 == 1), n * 10, n * 10 + 1, Outcome::Ok)).collect();
-        assert!(!second_writers(&history(&turns), name).is_empty());
     }
 }

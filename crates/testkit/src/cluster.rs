@@ -2,31 +2,29 @@
 
 use crate::address::Block;
 use crate::caller::Caller;
-use crate::data::Template;
+use crate::data::{LOOPBACK, Template};
+use crate::disk::{self, Disk, Volume};
 use crate::files::{self, Accounts, Settings, random_text};
+use crate::folder::{check_space, clear, make_private, take_lock};
 use crate::guard::Guard;
+use crate::network::{EVERYBODY, Network};
 use crate::node::{Account, Node};
 use crate::orphans::Reaper;
 use crate::process::{Process, Signal};
 use crate::programs::{Base, Bins};
 use crate::sql::Sql;
-use crate::state::{Data, LOG_FILE, State};
+use crate::state::{Data, State};
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::fs::{FlockOperation, flock, statvfs};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use xenon_api::{NodeStatus, Request};
 
-/// Held by the process that owns the cluster.
-pub(crate) const LOCK_FILE: &str = "playground.lock";
-/// Less free space than this is refused, bytes.
-const NEEDED_SPACE: u64 = 1 << 30;
 /// The system's limit for a socket's path, bytes, its end mark included.
 const LONGEST_SOCKET: usize = 108;
 /// A killed agent is gone within this.
@@ -51,12 +49,27 @@ pub struct Options {
     pub server_lines: Vec<String>,
     /// More keys for the agents' configurations: section, key, value.
     pub agent_keys: Vec<(String, String, serde_json::Value)>,
+    /// Hosts of their own, instead of loopback addresses. Whoever asks the cluster runs on the clients' host of it:
+    /// [`Network::run_client`].
+    pub network: Option<Arc<Network>>,
+    /// What lies on a disk of its own, on every node.
+    pub disks: Vec<Volume>,
 }
 
 impl Options {
     /// A cluster among the temporary files that is removed afterwards.
     pub fn new(nodes: usize, base: Base, bins: Bins) -> Self {
-        Self { nodes, dir: None, keep: false, base, bins, server_lines: Vec::new(), agent_keys: Vec::new() }
+        Self {
+            nodes,
+            dir: None,
+            keep: false,
+            base,
+            bins,
+            server_lines: Vec::new(),
+            agent_keys: Vec::new(),
+            network: None,
+            disks: Vec::new(),
+        }
     }
 }
 
@@ -67,6 +80,8 @@ pub struct LocalCluster {
     base: Base,
     bins: Bins,
     block: Block,
+    network: Option<Arc<Network>>,
+    disks: Vec<Volume>,
     settings: Settings,
     template: Template,
     caller: Caller,
@@ -85,6 +100,9 @@ impl LocalCluster {
     /// # Errors
     /// What is in the way and what to do about it: a cluster that is there already, no space, no free ports.
     pub fn create(options: Options) -> Result<Self> {
+        if !options.disks.is_empty() {
+            disk::sweep();
+        }
         let temporary = options.dir.is_none();
         let folder = match options.dir {
             Some(dir) => {
@@ -96,10 +114,14 @@ impl LocalCluster {
         let lock = take_lock(&folder)?;
         clear(&folder, temporary)?;
         check_space(&folder)?;
-        let block = Block::choose(options.nodes)?;
-        let nodes =
-            (0..options.nodes).map(|index| node(&folder, &block, index)).collect::<Result<Vec<_>>>()?;
-        let template = Template::obtain(&options.base, &folder)?;
+        let (block, clients) = match options.network {
+            Some(_) => (Block::on_hosts(), EVERYBODY),
+            None => (Block::choose(options.nodes)?, LOOPBACK),
+        };
+        let nodes = (0..options.nodes)
+            .map(|index| node(&folder, &block, index, &options.disks))
+            .collect::<Result<Vec<_>>>()?;
+        let template = Template::obtain(&options.base, clients, &folder)?;
         let accounts = Accounts {
             admin: template.logins.admin.clone(),
             app: template.logins.app.clone(),
@@ -115,6 +137,8 @@ impl LocalCluster {
             base: options.base,
             bins: options.bins,
             block,
+            network: options.network,
+            disks: options.disks,
             settings: Settings { server: options.server_lines, agent: options.agent_keys },
             template,
             state: Mutex::new(state),
@@ -124,17 +148,31 @@ impl LocalCluster {
             _lock: lock,
         };
         // From here on, dropping the cluster removes what an error leaves behind.
-        for node in &nodes {
-            cluster.make(node)?;
+        for (index, node) in nodes.iter().enumerate() {
+            cluster.make(index, node)?;
         }
         Ok(cluster)
     }
 
-    fn make(&self, node: &Node) -> Result<()> {
+    fn make(&self, index: usize, node: &Node) -> Result<()> {
         make_private(&node.folder)?;
+        if let Some(network) = &self.network {
+            network.add_host(index)?;
+        }
+        for volume in &node.disks {
+            Disk::of(*volume, &node.folder).create()?;
+        }
         make_private(&node.meta())?;
-        self.template.copy_to(&node.data())?;
+        self.fill(node)?;
         files::write(node, &self.accounts(), &self.base.dir, &self.settings)
+    }
+
+    /// Gives a node data with the accounts and no transaction.
+    pub(crate) fn fill(&self, node: &Node) -> Result<()> {
+        if let Some(binlog) = node.binlog() {
+            make_private(&binlog)?;
+        }
+        self.template.copy_to(&node.data())
     }
 
     /// The cluster's folder.
@@ -163,6 +201,11 @@ impl LocalCluster {
     /// There are fewer.
     pub fn node(&self, index: usize) -> Result<Node> {
         lock(&self.state).nodes.get(index).cloned().ok_or_else(|| anyhow!("there is no node {}", index + 1))
+    }
+
+    /// The hosts, when the nodes have some of their own.
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_deref()
     }
 
     /// The accounts.
@@ -196,11 +239,11 @@ impl LocalCluster {
         if !self.block.is_free(index) {
             bail!("the ports of {} are taken", self.block.address(index));
         }
-        let node = node(&self.folder, &self.block, index)?;
+        let node = node(&self.folder, &self.block, index, &self.disks)?;
         state.nodes.push(node.clone());
         state.write(&self.folder)?;
         drop(state);
-        self.make(&node)?;
+        self.make(index, &node)?;
         Ok(index)
     }
 
@@ -228,16 +271,20 @@ impl LocalCluster {
             .mode(0o600)
             .open(node.agent_log())
             .with_context(|| format!("{} cannot be written", node.agent_log().display()))?;
-        let child = Command::new(&self.bins.xenon)
+        let mut command = Command::new(&self.bins.xenon);
+        command
             .arg("-c")
             .arg(node.config())
             .current_dir(&node.folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("{} does not run", self.bins.xenon.display()))?;
+            .process_group(0);
+        let child = match &self.network {
+            Some(network) => network.spawn(index, &mut command),
+            None => command.spawn().map_err(Into::into),
+        }
+        .with_context(|| format!("{} does not run", self.bins.xenon.display()))?;
         lock(&self.agents).insert(index, child);
         Ok(())
     }
@@ -375,7 +422,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn node(folder: &Path, block: &Block, index: usize) -> Result<Node> {
+fn node(folder: &Path, block: &Block, index: usize, disks: &[Volume]) -> Result<Node> {
     let name = format!("node{}", index + 1);
     let address = block.address(index);
     let node = Node {
@@ -385,6 +432,7 @@ fn node(folder: &Path, block: &Block, index: usize) -> Result<Node> {
         address,
         mysql_port: block.mysql_port,
         server_id: u32::try_from(index + 1)?,
+        disks: disks.to_vec(),
     };
     let socket = node.socket();
     if socket.as_os_str().len() >= LONGEST_SOCKET {
@@ -394,70 +442,4 @@ fn node(folder: &Path, block: &Block, index: usize) -> Result<Node> {
         );
     }
     Ok(node)
-}
-
-fn make_private(folder: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("the folder {} cannot be made", folder.display()))
-}
-
-fn take_lock(folder: &Path) -> Result<File> {
-    let path = folder.join(LOCK_FILE);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&path)
-        .with_context(|| format!("{} cannot be written", path.display()))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        anyhow!("a local cluster is running in {}, or is being started or ended", folder.display())
-    })?;
-    Ok(file)
-}
-
-/// Removes what a process that is gone has left behind; refuses whatever else is in the folder.
-fn clear(folder: &Path, temporary: bool) -> Result<()> {
-    if temporary {
-        return Ok(());
-    }
-    if let Some(state) = State::read(folder)? {
-        if state.is_owned() || state.is_running() {
-            bail!("a local cluster is running in {}", folder.display());
-        }
-        if state.keep {
-            bail!(
-                "{} holds the data of an earlier local cluster, which was to be kept; choose another folder, or remove it",
-                folder.display()
-            );
-        }
-        state.remove_files(folder)?;
-    }
-    let ours = [LOCK_FILE, LOG_FILE];
-    let foreign =
-        fs::read_dir(folder)?.flatten().find(|entry| !ours.iter().any(|name| entry.file_name() == *name));
-    match foreign {
-        Some(entry) => bail!(
-            "{} is not empty (it holds {}) and no local cluster was made there; choose another folder",
-            folder.display(),
-            entry.file_name().display()
-        ),
-        None => Ok(()),
-    }
-}
-
-fn check_space(folder: &Path) -> Result<()> {
-    let space = statvfs(folder).with_context(|| format!("the space in {} is not known", folder.display()))?;
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
-    if free < NEEDED_SPACE {
-        bail!(
-            "{} has {} MiB of free space, and a local cluster needs 1024; choose another folder",
-            folder.display(),
-            free >> 20
-        );
-    }
-    Ok(())
 }

@@ -28,8 +28,8 @@ const INITIALISE: Duration = Duration::from_secs(180);
 const ABANDONED: Duration = Duration::from_secs(900);
 /// Holes are looked for in steps of this size, bytes.
 const STEP: usize = 64 << 10;
-/// Clients come from these addresses.
-const LOOPBACK: &str = "127.0.0.0/255.0.0.0";
+/// Clients on this machine come from these addresses.
+pub(crate) const LOOPBACK: &str = "127.0.0.0/255.0.0.0";
 
 /// A folder with fresh data of one server version.
 #[derive(Debug, Clone)]
@@ -47,11 +47,13 @@ pub(crate) struct Logins {
 }
 
 impl Template {
-    /// The template for this server: from the cache folder, else made there; without a cache folder, made in `spare`.
-    pub(crate) fn obtain(base: &Base, spare: &Path) -> Result<Self> {
+    /// The template for this server, with accounts that log in from the addresses `clients`: from the cache folder, else
+    /// made there; without a cache folder, made in `spare`.
+    pub(crate) fn obtain(base: &Base, clients: &str, spare: &Path) -> Result<Self> {
         let cache = cache_folder().filter(|cache| private_folder(cache).is_ok());
         let parent = cache.as_deref().unwrap_or(spare);
-        let name = format!("data-{}-{LAYOUT}-{}", base.version, rustix::process::geteuid().as_raw());
+        let from = clients.split('/').next().unwrap_or_default();
+        let name = format!("data-{}-{LAYOUT}-{from}-{}", base.version, rustix::process::geteuid().as_raw());
         let folder = parent.join(&name);
         if let Some(found) = Self::at(&folder) {
             return Ok(found);
@@ -61,7 +63,7 @@ impl Template {
             .prefix(&format!("{name}.making-"))
             .tempdir_in(parent)
             .with_context(|| format!("{} cannot be written", parent.display()))?;
-        make(base, making.path())?;
+        make(base, clients, making.path())?;
         // Another process may have made one meanwhile: either is as good.
         let made = making.keep();
         if fs::rename(&made, &folder).is_err() {
@@ -116,11 +118,11 @@ fn remove_abandoned(parent: &Path, name: &str) {
     }
 }
 
-fn make(base: &Base, folder: &Path) -> Result<()> {
+fn make(base: &Base, clients: &str, folder: &Path) -> Result<()> {
     let account = |user: &str| Account { user: user.to_owned(), password: random_text(24) };
     let logins = Logins { admin: account("root"), app: account("app") };
     let init = folder.join("init.sql");
-    write_private(&init, &init_statements(&logins))?;
+    write_private(&init, &init_statements(&logins, clients))?;
 
     let log = folder.join("initialize.log");
     let data = folder.join("data");
@@ -177,15 +179,15 @@ fn with_path(option: &str, path: &Path) -> std::ffi::OsString {
 }
 
 /// One statement a line: that is what a server reads from such a file.
-fn init_statements(logins: &Logins) -> String {
+fn init_statements(logins: &Logins, clients: &str) -> String {
     let Logins { admin, app } = logins;
     format!(
         "ALTER USER 'root'@'localhost' IDENTIFIED BY '{admin_password}';\n\
-         CREATE USER '{admin}'@'{LOOPBACK}' IDENTIFIED BY '{admin_password}';\n\
-         GRANT ALL ON *.* TO '{admin}'@'{LOOPBACK}' WITH GRANT OPTION;\n\
+         CREATE USER '{admin}'@'{clients}' IDENTIFIED BY '{admin_password}';\n\
+         GRANT ALL ON *.* TO '{admin}'@'{clients}' WITH GRANT OPTION;\n\
          CREATE DATABASE app;\n\
-         CREATE USER '{app}'@'{LOOPBACK}' IDENTIFIED BY '{app_password}';\n\
-         GRANT ALL ON app.* TO '{app}'@'{LOOPBACK}';\n",
+         CREATE USER '{app}'@'{clients}' IDENTIFIED BY '{app_password}';\n\
+         GRANT ALL ON app.* TO '{app}'@'{clients}';\n",
         admin = admin.user,
         admin_password = admin.password,
         app = app.user,

@@ -64,7 +64,10 @@ fn option_file(node: &Node, settings: &Settings) -> String {
         format!("report-host={address}"),
         "gtid-mode=ON".to_owned(),
         "enforce-gtid-consistency=ON".to_owned(),
-        "log-bin=binlog".to_owned(),
+        format!(
+            "log-bin={}",
+            node.binlog().map_or("binlog".to_owned(), |folder| path(folder.join("binlog")))
+        ),
         "sync-binlog=1".to_owned(),
         "innodb-flush-log-at-trx-commit=1".to_owned(),
         "binlog-expire-logs-seconds=604800".to_owned(),
@@ -157,6 +160,7 @@ mod tests {
             address: Ipv4Addr::new(127, 0, 9, 1),
             mysql_port: 3306,
             server_id: 1,
+            disks: Vec::new(),
         };
         let account = |user: &str| Account { user: user.to_owned(), password: random_text(20) };
         let accounts = Accounts {

@@ -1,5 +1,6 @@
 //! One node of a local cluster: where everything of it is.
 
+use crate::disk::Volume;
 use crate::process::Process;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -37,6 +38,9 @@ pub struct Node {
     pub mysql_port: u16,
     /// Tells the server apart in replication.
     pub server_id: u32,
+    /// What lies on a disk of its own.
+    #[serde(default)]
+    pub disks: Vec<Volume>,
 }
 
 impl Node {
@@ -57,12 +61,24 @@ impl Node {
 
     /// The server's data.
     pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        self.place(Volume::Data)
+    }
+
+    /// The server's binlog, when it is not with the data.
+    pub fn binlog(&self) -> Option<PathBuf> {
+        self.disks.contains(&Volume::Binlog).then(|| self.place(Volume::Binlog))
     }
 
     /// The agent's durable record.
     pub fn meta(&self) -> PathBuf {
-        self.folder.join("meta")
+        self.place(Volume::Record)
+    }
+
+    fn place(&self, volume: Volume) -> PathBuf {
+        if self.disks.contains(&volume) {
+            return volume.on_disk(&self.folder);
+        }
+        self.folder.join(volume.name())
     }
 
     /// The agent's log.

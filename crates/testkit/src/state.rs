@@ -1,7 +1,8 @@
 //! What is written down about a local cluster, so that another process can look at it and end it.
 
-use crate::cluster::LOCK_FILE;
+use crate::disk;
 use crate::files::{Accounts, write_private};
+use crate::folder::LOCK_FILE;
 use crate::node::Node;
 use crate::process::{Process, Signal};
 use anyhow::{Context, Result, bail};
@@ -130,6 +131,9 @@ impl State {
     /// # Errors
     /// Something cannot be ended: what, and as which process.
     pub fn end_processes(&self, data: Data) -> Result<()> {
+        for node in &self.nodes {
+            disk::thaw_below(&node.folder);
+        }
         // Agents first: they would start their servers again. Without ceremony, because a hand-over from the first to the
         // second and the third would only take time.
         for agent in self.nodes.iter().filter_map(Node::agent) {
@@ -174,6 +178,7 @@ impl State {
         for node in &self.nodes {
             // Only what is below: the file could have been changed by hand.
             if node.folder.parent() == Some(folder) {
+                disk::unmount_below(&node.folder)?;
                 remove(fs::remove_dir_all(&node.folder), &node.folder)?;
             }
         }
