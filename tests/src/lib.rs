@@ -1,11 +1,15 @@
 //! What the stories on real servers share: a cluster that serves, a client that writes, and the end of every story.
 
+mod hosts;
+
+pub use hosts::{on_hosts, on_hosts_with};
+
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use xenon_testkit::{
-    Base, Bins, Check, Checked, Inserter, InserterOptions, LocalCluster, Options, Process, Signal,
-    WriterWatch, check,
+    Base, Bins, Check, Checked, Delay, Fault, Inserter, InserterOptions, LocalCluster, Options, Process,
+    Signal, Struck, WriterWatch, check,
 };
 
 /// A cluster comes up within this.
@@ -14,15 +18,14 @@ pub const COMES_UP: Duration = Duration::from_secs(60);
 pub const HEALS: Duration = Duration::from_secs(60);
 /// A client counts as served again after so many inserts.
 const SERVED: u64 = 20;
-/// Inserts that a client may have open on one server.
-const IN_FLIGHT: u64 = 1;
 
-/// A cluster that serves, a client that inserts into it, and a watch for second writers.
+/// A cluster that serves, clients that insert into it, and a watch for second writers.
 pub struct Story {
     /// The cluster.
     pub cluster: LocalCluster,
-    client: Inserter,
+    clients: Vec<Inserter>,
     watch: WriterWatch,
+    delays: Vec<Delay>,
     without_agent: bool,
 }
 
@@ -32,16 +35,78 @@ impl Story {
     /// # Errors
     /// The cluster does not come up; with the logs.
     pub async fn begin(nodes: usize) -> Result<(Self, usize)> {
-        let cluster = LocalCluster::create(options(nodes)?)?;
-        let leader = cluster.serve(COMES_UP).await?;
-        let story = Self {
-            client: Inserter::start(&cluster, InserterOptions::default()).await?,
+        Self::begin_with(options(nodes)?, COMES_UP).await
+    }
+
+    /// As [`Story::begin`], with a cluster of another kind, which comes up within a bound of its own.
+    ///
+    /// # Errors
+    /// The cluster does not come up; with the logs.
+    pub async fn begin_with(options: Options, bound: Duration) -> Result<(Self, usize)> {
+        let cluster = LocalCluster::create(options)?;
+        let leader = cluster.serve(bound).await?;
+        let mut story = Self {
+            clients: Vec::new(),
             watch: WriterWatch::start(&cluster)?,
             cluster,
+            delays: Vec::new(),
             without_agent: false,
         };
-        story.client.wait_acknowledged(SERVED, Duration::from_secs(10)).await?;
+        story.add_clients(1).await?;
+        story.some_more().await?;
         Ok((story, leader))
+    }
+
+    /// More clients, which insert as the first one does.
+    ///
+    /// # Errors
+    /// One cannot insert.
+    pub async fn add_clients(&mut self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            self.clients.push(Inserter::start(&self.cluster, InserterOptions::default()).await?);
+        }
+        Ok(())
+    }
+
+    /// The first client.
+    fn client(&self) -> Result<&Inserter> {
+        self.clients.first().context("a client")
+    }
+
+    /// Does something bad to a node.
+    ///
+    /// # Errors
+    /// It cannot be done.
+    pub async fn strike(&self, fault: Fault) -> Result<Struck> {
+        self.cluster.strike(fault).await
+    }
+
+    /// Takes it back.
+    ///
+    /// # Errors
+    /// It cannot be taken back.
+    pub async fn heal(&mut self, struck: Struck) -> Result<()> {
+        // Before it is taken back: an answer may be there at once.
+        if struck.fault.delays_answers() {
+            self.delays.push(Delay { node: struck.fault.node(), from: struck.at, until: Instant::now() });
+        }
+        self.cluster.heal(struck).await
+    }
+
+    /// Waits until an agent says that its node is the follower of another, or, when its data ends with what nobody
+    /// acknowledged, INVALID.
+    ///
+    /// # Errors
+    /// It does not within the bound; with the logs.
+    pub async fn steps_down(&self, node: usize, bound: Duration) -> Result<()> {
+        let what = format!("node{} acknowledges no more", node + 1);
+        self.cluster
+            .wait_until(bound, &what, async || {
+                let status = self.cluster.status(node).await.ok()?;
+                (status.state != "LEADER" && !status.mysql.writable).then_some(())
+            })
+            .await
+            .map(drop)
     }
 
     /// Waits until the client is served again after a fault.
@@ -51,7 +116,9 @@ impl Story {
     pub async fn served_again(&self, fault: Instant, bound: Duration) -> Result<Duration> {
         let gap = self
             .cluster
-            .wait_until(bound, "the client is served again", async || self.client.history().gap(fault))
+            .wait_until(bound, "the client is served again", async || {
+                self.client().ok()?.history().gap(fault)
+            })
             .await?
             .value;
         println!("gap: {:.1} ms", gap.as_secs_f64() * 1e3);
@@ -64,15 +131,18 @@ impl Story {
     /// None does within the bound; with the logs.
     pub async fn taken_over(&self, begun: Instant, bound: Duration) -> Result<Duration> {
         let what = "another node serves the client";
-        let gap =
-            self.cluster.wait_until(bound, what, async || self.client.history().takeover(begun)).await?.value;
+        let gap = self
+            .cluster
+            .wait_until(bound, what, async || self.client().ok()?.history().takeover(begun))
+            .await?
+            .value;
         println!("gap: {:.1} ms", gap.as_secs_f64() * 1e3);
         Ok(gap)
     }
 
     /// The longest time between two OKs since a moment.
     pub fn longest_gap(&self, from: Instant) -> Option<Duration> {
-        self.client.history().longest_gap(from).map(|(gap, _)| gap)
+        self.client().ok()?.history().longest_gap(from).map(|(gap, _)| gap)
     }
 
     /// Waits for more inserts, so that whatever follows has data of the present primary.
@@ -80,7 +150,7 @@ impl Story {
     /// # Errors
     /// The client is not served.
     pub async fn some_more(&self) -> Result<()> {
-        match self.client.wait_acknowledged(SERVED, Duration::from_secs(10)).await {
+        match self.client()?.wait_acknowledged(SERVED, Duration::from_secs(10)).await {
             Ok(()) => Ok(()),
             Err(error) => Err(anyhow!("{error}\n{}", self.cluster.picture().await)),
         }
@@ -126,8 +196,8 @@ impl Story {
         }
         let status = self.cluster.status(returned).await?;
         println!("node{} is INVALID, with {}", returned + 1, status.errant);
-        // Those that were under way at the crash: one of the client's, and no more than the client had open.
-        if status.errant.count() > IN_FLIGHT {
+        // Those that were under way at the crash: a client has no more than one open on one server.
+        if status.errant.count() > self.clients.len().try_into()? {
             bail!("node{} has {} too much: more than were under way", returned + 1, status.errant);
         }
         self.cluster.wait_all_following(all - 1, HEALS).await?;
@@ -135,11 +205,9 @@ impl Story {
     }
 
     async fn compare(self, without: Vec<usize>) -> Result<Checked> {
-        let Self { cluster, client, watch, without_agent } = self;
-        if let Err(error) = client.wait_acknowledged(SERVED, Duration::from_secs(10)).await {
-            return Err(anyhow!("{error}\n{}", cluster.picture().await));
-        }
-        let history = client.finish()?;
+        self.some_more().await?;
+        let Self { cluster, clients, watch, delays, without_agent } = self;
+        let histories = clients.into_iter().map(Inserter::finish).collect::<Result<Vec<_>>>()?;
         let mut sightings = watch.finish()?;
         if without_agent {
             for sighting in &sightings {
@@ -147,10 +215,13 @@ impl Story {
             }
             sightings.clear();
         }
-        let what = Check { histories: vec![&history], sightings, without, bound: Duration::from_secs(20) };
+        let bound = Duration::from_secs(20);
+        let what = Check { histories: histories.iter().collect(), sightings, delays, without, bound };
         let checked = check(&cluster, what).await?;
         println!("{checked}");
-        if let Some((gap, _)) = history.attempts.first().and_then(|first| history.longest_gap(first.start)) {
+        let first = histories.first();
+        let begun = first.and_then(|history| Some((history, history.attempts.first()?.start)));
+        if let Some((gap, _)) = begun.and_then(|(history, begun)| history.longest_gap(begun)) {
             println!("longest gap of the whole story: {:.1} ms", gap.as_secs_f64() * 1e3);
         }
         cluster.end()?;
