@@ -42,6 +42,15 @@ pub(crate) fn plan<'a>(reason: &str, seen: &'a Seen, plan: &mut Plan) -> Option<
         // It lets nobody in and takes no statements; what comes next depends on how it starts again.
         return None;
     }
+    if seen.faults.locked_out && may_be_open(seen) {
+        plan.push(
+            Step::KillMysqld,
+            format!(
+                "its clients have taken every connection, so it cannot be closed any other way (D3): {reason}"
+            ),
+        );
+        return None;
+    }
     let server = seen.server.as_ref();
     if seen.drain_timed_out && server.is_some_and(|server| !server.super_read_only) {
         // Its waiting commits cannot be released without telling their clients OK (D2).

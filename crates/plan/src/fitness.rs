@@ -28,6 +28,9 @@ pub fn unfit(seen: &Seen) -> Option<String> {
     if server.server_id == 0 {
         return Some("server_id is 0: give every server its own".to_owned());
     }
+    if let Some(why) = seen.faults.cannot_serve() {
+        return Some(why);
+    }
     match &server.replication {
         Some(replication) if !replication.applier_running && !replication.applier_error.is_empty() => {
             Some(format!("its applier has stopped: {}", replication.applier_error))

@@ -160,18 +160,27 @@ fn point_anew(
 
 /// Says whether it is to be started: one that has stopped with an error is tried again now and then only.
 fn start_applier(replication: &Replication, server: &ServerState, seen: &Seen, plan: &mut Plan) -> bool {
-    if !replication.applier_error.is_empty() {
-        plan.troubles.push(format!(
-            "the applier has stopped: {}; repair the cause, or rebuild this node",
-            replication.applier_error
-        ));
-        if !seen.retry_due {
-            return false;
-        }
+    if !replication.applier_error.is_empty() && !seen.retry_due {
+        return false;
     }
     semi_sync_source_off(server, plan);
     plan.push(Step::StartApplier, "the applier does not run");
     true
+}
+
+/// Whatever this node is to be: with a broken applier it falls behind, and cannot lead.
+pub(crate) fn tell_broken_applier(seen: &Seen, plan: &mut Plan) {
+    let Some(replication) = seen.server.as_ref().and_then(|server| server.replication.as_ref()) else {
+        return;
+    };
+    if replication.applier_running || replication.applier_error.is_empty() {
+        return;
+    }
+    plan.troubles.push(format!(
+        "the applier has stopped: {}. This node falls behind and may not lead until the cause is repaired (the applier is \
+         tried again every few seconds) or the node is rebuilt",
+        replication.applier_error
+    ));
 }
 
 /// The applier's commits would wait for acknowledgements that nobody sends. Nothing is released by it (D2): the

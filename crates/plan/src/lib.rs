@@ -4,16 +4,22 @@
 //! before, so it may be asked again at any point, and an agent that crashed half-way goes on from what it
 //! sees. Rule numbers in comments (L2, D1 …) are those of the protocol document.
 
+mod commits;
 mod depose;
+pub mod disk;
+mod faults;
 mod fitness;
 mod follow;
 mod freeze;
 pub mod health;
 pub mod observation;
+mod patience;
 mod promote;
 mod role;
 mod step;
 
+pub use commits::{Commits, DEAF_MS, LOST_MS, Standstill, WEDGED_MS, WEDGED_UNSURE_MS};
+pub use faults::{Faults, Folder};
 pub use fitness::unfit;
 pub use freeze::freezable;
 pub use promote::{NO_TIMEOUT_MS, is_promoted};
@@ -22,10 +28,10 @@ pub use step::{Plan, Planned, Step, brief};
 
 /// The next steps towards `role`, given what was seen.
 pub fn plan(role: &Role, seen: &Seen) -> Plan {
-    let mut plan = Plan::default();
     if *role == Role::Stopped {
-        return plan;
+        return Plan::default();
     }
+    let mut plan = Plan { troubles: seen.faults.troubles(), ..Plan::default() };
     if seen.process == Process::StartDue {
         plan.push(Step::StartMysqld, "mysqld does not run, and the monitor is on");
         return plan;
@@ -38,9 +44,14 @@ pub fn plan(role: &Role, seen: &Seen) -> Plan {
         Role::Fenced { reason } => {
             depose::plan(reason, seen, &mut plan);
         }
-        Role::Replica { source, acknowledge } => follow::plan(source, *acknowledge, seen, &mut plan),
+        Role::Replica { source, acknowledge } => {
+            // What it acknowledges must outlive its process, or a majority is no majority.
+            let acknowledge = *acknowledge && !seen.faults.folder.is_lost();
+            follow::plan(source, acknowledge, seen, &mut plan);
+        }
         Role::Invalid { errant } => follow::plan_invalid(errant, seen, &mut plan),
         Role::Removed => follow::plan_removed(seen, &mut plan),
     }
+    follow::tell_broken_applier(seen, &mut plan);
     plan
 }

@@ -3,8 +3,8 @@
 use crate::health::Verdict;
 use crate::observation::{ReceiverState, SemiSyncSource, ServerState};
 use crate::role::{Address, Process, Seen, Variables};
-use crate::step::{Plan, Step};
-use xenon_gtid::Uuid;
+use crate::step::{Plan, Step, brief};
+use xenon_gtid::{Gtid, Uuid};
 
 /// Whether the server is the open primary of `term`: the marker executed (so acknowledged) and writes open.
 pub fn is_promoted(server: &ServerState, term: u64, markers: &Uuid) -> bool {
@@ -82,8 +82,30 @@ pub(crate) fn plan(
     if matches!(seen.address, Address::Away | Address::Unknown) {
         plan.push(Step::AddressUp, "this node leads and its server is open");
     }
+    if marked && !is_closed {
+        release(server, seen, plan);
+    }
     // After opening: it takes milliseconds that clients need not wait for.
     follow_nobody(marked, server, plan);
+}
+
+/// The number is so far ahead of all that are known that it is no commit's under way; those in between are given out later.
+const AHEAD: u64 = 1_000;
+
+/// Semi-sync acknowledges positions, so that of a later transaction releases whatever waits before it. One is acknowledged
+/// only by a replica that has all before it, so nobody is told OK whose commit is not with a voter (D2).
+///
+/// It is a GTID of the server's own, as those of clients: no follower takes it for errant while it waits (F2).
+fn release(server: &ServerState, seen: &Seen, plan: &mut Plan) {
+    let Some(unreleased) = &seen.faults.unreleased else { return };
+    let uuid = server.server_uuid;
+    let last = [&server.executed, unreleased].into_iter().filter_map(|set| set.last_number(&uuid)).max();
+    let gtid = Gtid::untagged(uuid, last.unwrap_or(0).saturating_add(AHEAD));
+    let why = format!(
+        "the voters have {}, whose acknowledgements were lost: a later one releases them",
+        brief(unreleased)
+    );
+    plan.push(Step::ReleaseCommits { gtid }, why);
 }
 
 fn semi_sync(acknowledgements: u32, server: &ServerState, plan: &mut Plan) {
@@ -141,11 +163,8 @@ fn before_the_marker(term: u64, server: &ServerState, seen: &Seen, plan: &mut Pl
     if unapplied {
         to_wait_for_nobody(server, plan);
         if !replication.applier_running {
-            if !replication.applier_error.is_empty() {
-                plan.troubles.push(format!("the applier has stopped: {}", replication.applier_error));
-                if !seen.retry_due {
-                    return false;
-                }
+            if !replication.applier_error.is_empty() && !seen.retry_due {
+                return false;
             }
             plan.push(Step::StartApplier, "what was received must be applied before writing");
         }

@@ -1,5 +1,6 @@
 //! What a mysqld is to be, and what is known about it.
 
+use crate::faults::Faults;
 use crate::observation::{ServerState, SourceAddress};
 use xenon_gtid::{GtidSet, Uuid};
 
@@ -69,6 +70,8 @@ pub struct Seen {
     pub drain_timed_out: bool,
     /// A stopped receiver or applier that reported an error may be tried again now.
     pub retry_due: bool,
+    /// What is wrong with it, of what its answers do not show.
+    pub faults: Faults,
 }
 
 /// The mysqld process.

@@ -3,7 +3,7 @@
 use crate::observation::SourceAddress;
 use crate::role::Variables;
 use std::fmt;
-use xenon_gtid::{GtidSet, Uuid};
+use xenon_gtid::{Gtid, GtidSet, Uuid};
 
 /// One thing to do at the local mysqld.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,11 @@ pub enum Step {
         /// The term.
         term: u64,
     },
+    /// Write an empty transaction of this server's own, whose acknowledgement releases the commits before it.
+    ReleaseCommits {
+        /// Its GTID.
+        gtid: Gtid,
+    },
     /// `read_only=0`.
     Open,
     /// Set the role's variables; failures are shown and stop nothing.
@@ -101,6 +106,7 @@ impl Step {
             Step::SemiSyncReplica { .. } => "semi-sync-replica",
             Step::AllowOwnWrites => "allow-own-writes",
             Step::WriteMarker { .. } => "write-marker",
+            Step::ReleaseCommits { .. } => "release-commits",
             Step::Open => "open",
             Step::SetVariables { .. } => "set-variables",
         }
@@ -137,6 +143,7 @@ impl fmt::Display for Step {
                 write!(f, "allow the agent's own writes (read_only=1, super_read_only=0)")
             }
             Step::WriteMarker { term, .. } => write!(f, "write the marker of term {term}"),
+            Step::ReleaseCommits { gtid } => write!(f, "write the empty transaction {gtid}"),
             Step::Open => write!(f, "open for writes (read_only=0)"),
             Step::SetVariables { role: Variables::Primary } => write!(f, "set the primary's variables"),
             Step::SetVariables { role: Variables::Replica } => write!(f, "set the replica's variables"),

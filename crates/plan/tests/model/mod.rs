@@ -398,7 +398,11 @@ impl World {
             }
             _ if matches!(
                 step,
-                Step::AllowOwnWrites | Step::Open | Step::WriteMarker { .. } | Step::AddressUp
+                Step::AllowOwnWrites
+                    | Step::Open
+                    | Step::WriteMarker { .. }
+                    | Step::ReleaseCommits { .. }
+                    | Step::AddressUp
             ) =>
             {
                 self.broken("F3: a step of a primary in another role");

@@ -8,7 +8,7 @@ use xenon_plan::health::Verdict;
 use xenon_plan::observation::{
     ReceiverState, Replication, SemiSyncReplica, SemiSyncSource, ServerState, SourceAddress,
 };
-use xenon_plan::{Address, Plan, Process, Role, Seen, Step, Variables, plan};
+use xenon_plan::{Address, Faults, Plan, Process, Role, Seen, Step, Variables, plan};
 
 pub(crate) const OWN: &str = "00000000-0000-0000-0000-00000000000a";
 pub(crate) const OTHER: &str = "00000000-0000-0000-0000-00000000000b";
@@ -132,6 +132,7 @@ pub(crate) fn seen(server: ServerState) -> Seen {
         sessions_killed: true,
         drain_timed_out: false,
         retry_due: true,
+        faults: Faults::default(),
     }
 }
 
