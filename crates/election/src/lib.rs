@@ -4,6 +4,7 @@
 //! randomness inside; timers are armed by effects and come back as events, so that a model checker can let
 //! them run out whenever it likes. Rule numbers in comments (V3, L2 …) are those of the protocol document.
 
+mod beside;
 mod candidate;
 mod core;
 mod effect;

@@ -6,6 +6,7 @@
 #[path = "../common/show.rs"]
 mod show;
 
+mod beside;
 mod candidate;
 mod config;
 mod errant;
