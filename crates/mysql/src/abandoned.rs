@@ -68,6 +68,11 @@ impl Abandoned {
         self.lists().given_up.is_empty()
     }
 
+    /// How many were given up and are not known to be gone.
+    pub(crate) fn count(&self) -> usize {
+        self.lists().given_up.len()
+    }
+
     pub(crate) fn is_open(&self, id: u32) -> bool {
         self.lists().open.contains(&id)
     }

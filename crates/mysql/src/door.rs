@@ -1,6 +1,6 @@
 //! The door: connections for looking, probing and changing, kept apart so that none waits for another.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ const TLS_REQUIRED: u16 = 3159;
 const PROBES: usize = 8;
 /// Probe connections kept open between probes.
 const IDLE_PROBES: usize = 2;
+/// A server that keeps a lock for ever keeps every look that asks for it: no more than so many are left behind in it.
+const LEFT_BEHIND: usize = 8;
+/// So many looks after one that got no answer leave out what needs a lock of the binlog.
+const SHORT_LOOKS: u32 = 30;
 /// Looks that may be outstanding at once; more than one only when an earlier one is being given up.
 const LOOKS: usize = 2;
 
@@ -33,6 +37,10 @@ struct Inner {
     /// The server wants TLS on TCP; learned from its refusal.
     needs_tls: AtomicBool,
     abandoned: Arc<Abandoned>,
+    /// Address and port of the administrative interface, when the server has one.
+    admin: Mutex<Option<(String, u16)>>,
+    /// So many of the next looks are short.
+    short_looks: AtomicU32,
     /// No session of an earlier agent is left.
     alone: AtomicBool,
     observers: Lane,
@@ -100,6 +108,8 @@ impl Door {
                 options,
                 needs_tls: AtomicBool::new(false),
                 abandoned: Arc::new(Abandoned::new()),
+                admin: Mutex::default(),
+                short_looks: AtomicU32::new(0),
                 alone: AtomicBool::new(false),
                 observers: Lane::new(LOOKS, 1),
                 probes: Lane::new(PROBES, IDLE_PROBES),
@@ -127,11 +137,34 @@ impl Door {
     ///
     /// The retrieved GTID set is read before the executed one: a transaction that is applied in between is then in both
     /// rather than in neither.
+    ///
+    /// A commit that is stuck (a full disk, a wedged InnoDB) keeps the lock behind which the binlog's position is read. So
+    /// after a look without an answer the next ones leave the position out: empty, 0.
     pub async fn observe(&self, deadline: Duration) -> Result<ServerState, SqlError> {
         let until = until(deadline);
         let _turn = self.inner.observers.turn("looking at mysqld", deadline, until).await?;
+        if self.inner.abandoned.count() >= LEFT_BEHIND {
+            self.end_abandoned(until).await?;
+            if self.inner.abandoned.count() >= LEFT_BEHIND {
+                return Err(SqlError::Timeout {
+                    what: "looking at mysqld: earlier looks are still stuck in it".to_owned(),
+                    after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+                });
+            }
+        }
+        let short_looks = &self.inner.short_looks;
+        let short =
+            short_looks.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        let outcome = self.look(short, until).await;
+        if matches!(outcome, Err(SqlError::Timeout { .. })) {
+            short_looks.store(SHORT_LOOKS, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    async fn look(&self, short: bool, until: Instant) -> Result<ServerState, SqlError> {
         if let Some(mut link) = self.inner.observers.take_idle() {
-            match look::look(&mut link, until).await {
+            match look::look(&mut link, short, until).await {
                 // The server may have restarted since the last look; a new connection will tell.
                 Err(SqlError::Lost { .. }) => {}
                 outcome => {
@@ -141,7 +174,7 @@ impl Door {
             }
         }
         let mut link = self.open(Purpose::Reading, until).await?;
-        let outcome = look::look(&mut link, until).await;
+        let outcome = look::look(&mut link, short, until).await;
         self.inner.observers.put_back(link);
         outcome
     }
@@ -221,8 +254,22 @@ impl Door {
                 self.inner.needs_tls.store(true, Ordering::Relaxed);
                 Ok(link)
             }
+            Err(error @ SqlError::TooManyConnections { .. }) => {
+                let Some((host, port)) = self.admin_interface() else { return Err(error) };
+                // Counted apart from max_connections, and open to whoever has SERVICE_CONNECTION_ADMIN.
+                let options = DoorOptions { host, port, socket: None, ..options.clone() };
+                Link::open(&options, &login, purpose, &self.inner.abandoned, until).await.map_err(|_| error)
+            }
             outcome => outcome,
         }
+    }
+
+    pub(crate) fn note_admin_interface(&self, admin: Option<(String, u16)>) {
+        *self.inner.admin.lock().unwrap_or_else(PoisonError::into_inner) = admin;
+    }
+
+    fn admin_interface(&self) -> Option<(String, u16)> {
+        self.inner.admin.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Logs in as somebody else and leaves again.

@@ -10,6 +10,7 @@
 //! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
 
 mod abandoned;
+mod commits;
 mod control;
 mod dialect;
 mod door;
@@ -18,6 +19,7 @@ mod link;
 mod literal;
 mod look;
 mod options;
+mod places;
 mod process;
 mod session;
 
@@ -28,7 +30,8 @@ pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use door::Door;
 pub use error::SqlError;
 pub use options::{DoorOptions, Secret};
+pub use places::Places;
 pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
-    find_mysqld,
+    find_mysqld, folder_of,
 };

@@ -21,18 +21,20 @@ const UNKNOWN_VARIABLE: u16 = 1193;
 /// Which of the statements has the semi-sync variables.
 const SEMI_SYNC_VARIABLES: usize = 2;
 
-/// Looks over `link`, in one round trip.
-pub(crate) async fn look(link: &mut Link, until: Instant) -> Result<ServerState, SqlError> {
+/// Looks over `link`, in one round trip. `short`: without what needs a lock of the binlog.
+pub(crate) async fn look(link: &mut Link, short: bool, until: Instant) -> Result<ServerState, SqlError> {
     let (dialect, known) = (link.dialect(), std::mem::take(&mut link.semi_sync_variables));
-    let sets = match link.ask(WHAT, statements(&dialect, &known), until).await {
+    let sets = match link.ask(WHAT, statements(&dialect, &known, short), until).await {
         // A plugin was unloaded since.
         Err(error) if !known.is_empty() && error.is_code(UNKNOWN_VARIABLE) => {
-            link.ask(WHAT, statements(&dialect, &[]), until).await?
+            link.ask(WHAT, statements(&dialect, &[], short), until).await?
         }
         outcome => outcome?,
     };
     link.semi_sync_variables = semi_sync_names(sets.get(SEMI_SYNC_VARIABLES));
-    decode(sets)
+    let mut state = decode(sets)?;
+    tell_worker_error(link, &mut state, until).await?;
+    Ok(state)
 }
 
 /// The names of the semi-sync variables, when both sides are loaded: naming them in a SELECT costs a tenth of searching all
@@ -48,7 +50,7 @@ fn semi_sync_names(rows: Option<&Rows>) -> Vec<String> {
 
 /// All statements of a look. The order matters: the retrieved set comes before the executed one, so that a transaction that
 /// is applied in between is in both rather than in neither; the purged set before the executed one, so that it is part of it.
-fn statements(dialect: &Dialect, semi_sync: &[String]) -> String {
+fn statements(dialect: &Dialect, semi_sync: &[String], short: bool) -> String {
     let words = dialect.words;
     let semi_sync = if semi_sync.is_empty() {
         "SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'".to_owned()
@@ -57,14 +59,14 @@ fn statements(dialect: &Dialect, semi_sync: &[String]) -> String {
             semi_sync.iter().map(|name| format!("@@global.{name} AS {name}")).collect();
         format!("SELECT {}", columns.join(", "))
     };
+    let binlog = if short { String::new() } else { format!("; {}", words.binlog_status) };
     format!(
         "SHOW {} STATUS FOR CHANNEL ''; \
          SELECT @@global.gtid_purged, @@global.gtid_executed, @@server_uuid, @@version, @@server_id, @@global.read_only, \
          @@global.super_read_only, @@pid_file, @@datadir, @@global.gtid_mode, @@global.log_bin, @@global.{}; \
          {semi_sync}; \
-         SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'; \
-         {}",
-        words.replica, words.log_replica_updates, words.binlog_status
+         SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'{binlog}",
+        words.replica, words.log_replica_updates
     )
 }
 
@@ -104,6 +106,26 @@ fn decode(sets: Vec<Rows>) -> Result<ServerState, SqlError> {
         binlog_file,
         binlog_position,
     })
+}
+
+/// With several workers the applier's own error only points to the worker's, which says what is wrong.
+async fn tell_worker_error(link: &mut Link, state: &mut ServerState, until: Instant) -> Result<(), SqlError> {
+    let Some(replication) = &mut state.replication else { return Ok(()) };
+    if replication.applier_running || replication.applier_error.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker \
+         WHERE CHANNEL_NAME = '' AND LAST_ERROR_NUMBER > 0 ORDER BY LAST_ERROR_TIMESTAMP DESC LIMIT 1";
+    let rows = match link.ask(WHAT, sql, until).await {
+        Ok(sets) => sets.into_iter().next().unwrap_or_default(),
+        // No right to read it, or no such table: the applier's own words must do.
+        Err(error) if error.code().is_some() => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if let Some((number, message)) = rows.first().and_then(|row| Some((text(row, 0)?, text(row, 1)?))) {
+        replication.applier_error = format!("error {number}: {message}");
+    }
+    Ok(())
 }
 
 /// A row of `SHOW REPLICA STATUS`; `None` when no source is configured.
@@ -222,15 +244,16 @@ mod tests {
             ("8.0.36", "SHOW REPLICA STATUS FOR", "@@global.log_replica_updates", "SHOW MASTER STATUS"),
             ("9.7.4",  "SHOW REPLICA STATUS FOR", "@@global.log_replica_updates", "SHOW BINARY LOG STATUS"),
         ];
-        for (version, status, updates, binlog) in table {
+        for (version, status, updates, status_of_binlog) in table {
             let dialect = Dialect::of(version).expect(version);
-            let sql = statements(&dialect, &[]);
+            let sql = statements(&dialect, &[], false);
             assert!(
-                sql.starts_with(status) && sql.contains(updates) && sql.ends_with(binlog),
+                sql.starts_with(status) && sql.contains(updates) && sql.ends_with(status_of_binlog),
                 "{version}: {sql}"
             );
             assert!(sql.contains("SHOW GLOBAL VARIABLES LIKE"));
-            let sql = statements(&dialect, &known);
+            let sql = statements(&dialect, &known, true);
+            assert!(!sql.contains(status_of_binlog), "a short one asks for no position: {sql}");
             assert!(
                 sql.contains("SELECT @@global.rpl_semi_sync_source_enabled AS rpl_semi_sync_source_enabled;")
             );

@@ -5,6 +5,7 @@ use std::time::Duration;
 use xenon_gtid::Uuid;
 
 use super::Control;
+use super::release::write_empty;
 use crate::SqlError;
 use crate::link::{text, until};
 use crate::literal::quoted;
@@ -39,16 +40,15 @@ impl Control {
         deadline: Duration,
     ) -> Result<MarkerWritten, SqlError> {
         let until = until(deadline);
-        let gtid = quoted(&format!("{cluster}:{term}"));
+        let name = format!("{cluster}:{term}");
+        let gtid = quoted(&name);
         let link = self.link()?;
         let sets =
             link.ask(WHAT, format!("SELECT GTID_SUBSET({gtid}, @@global.gtid_executed)"), until).await?;
         if sets.first().and_then(|rows| rows.first()).and_then(|row| text(row, 0)).as_deref() == Some("1") {
             return Ok(MarkerWritten::AlreadyThere);
         }
-        let sql =
-            format!("SET SESSION gtid_next = {gtid}; BEGIN; COMMIT; SET SESSION gtid_next = 'AUTOMATIC'");
-        if let Err(error) = link.run(WHAT, sql, until).await {
+        if let Err(error) = write_empty(link, WHAT, &name, until).await {
             // gtid_next may still name the marker: the next statement would be written under it.
             self.retire();
             return Err(error);

@@ -3,6 +3,7 @@
 mod account;
 mod marker;
 mod read_only;
+mod release;
 mod replication;
 mod semi_sync;
 mod sessions;

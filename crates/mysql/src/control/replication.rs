@@ -54,7 +54,7 @@ impl Control {
             Err(error) => return Err(error),
         };
         loop {
-            let state = look::look(link, until).await?;
+            let state = look::look(link, true, until).await?;
             let receiver = state.replication.as_ref().map_or(ReceiverState::Stopped, |r| r.receiver);
             if receiver == ReceiverState::Stopped {
                 looks_wanted -= 1;
@@ -103,7 +103,7 @@ impl Control {
     /// Forgets the source and **throws the relay logs away**: only when all that was received is executed (S3).
     pub async fn reset_replication_all(&mut self, deadline: Duration) -> Result<(), SqlError> {
         let what = "forgetting the source";
-        let state = look::look(self.link()?, until(deadline)).await?;
+        let state = look::look(self.link()?, true, until(deadline)).await?;
         if !state.unapplied().is_empty() {
             return Err(SqlError::unsupported(
                 what,
@@ -136,7 +136,7 @@ impl Control {
         let what = format!("following {source}");
         let until = until(deadline);
         let link = self.link()?;
-        let state = look::look(link, until).await?;
+        let state = look::look(link, true, until).await?;
         let applier_runs = state.replication.as_ref().is_some_and(|replication| replication.applier_running);
         if full && !state.unapplied().is_empty() {
             return Err(SqlError::unsupported(

@@ -62,7 +62,7 @@ impl Control {
     pub async fn semi_sync_source_off(&mut self, deadline: Duration) -> Result<(), SqlError> {
         let what = "switching semi-sync off";
         let until = until(deadline);
-        let state = look::look(self.link()?, until).await?;
+        let state = look::look(self.link()?, true, until).await?;
         let Some(source) = state.semi_sync_source else { return Ok(()) };
         if !source.enabled {
             return Ok(());
@@ -113,7 +113,7 @@ impl Control {
                 rows.iter().filter_map(|row| text(row, 0)).map(|name| name.to_ascii_lowercase()).collect()
             })
             .unwrap_or_default();
-        let state = look::look(link, until).await?;
+        let state = look::look(link, true, until).await?;
         let (before, after) = if state.super_read_only {
             ("SET GLOBAL read_only = 1; SET GLOBAL super_read_only = 0; ", "; SET GLOBAL super_read_only = 1")
         } else {

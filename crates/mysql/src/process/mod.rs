@@ -3,6 +3,7 @@
 mod defaults_file;
 mod exit;
 mod find;
+mod folder;
 mod record;
 mod restart;
 mod start;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use exit::ExitRecord;
+pub use folder::folder_of;
 pub use restart::{RestartDecision, RestartPolicy};
 pub use start::StartError;
 pub use watch::{ExitSeen, Mysqld, SeenBy};
