@@ -3,6 +3,7 @@
 
 use crate::clock::Clock;
 use crate::events::Events;
+use crate::faults::FaultWatch;
 use crate::input::Input;
 use crate::local::Local;
 use crate::store::Store;
@@ -38,6 +39,7 @@ pub(crate) struct Agent {
     pub(crate) look: Arc<Notify>,
     pub(crate) means: Arc<Means>,
     pub(crate) local: Local,
+    pub(crate) watch: FaultWatch,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
@@ -86,6 +88,9 @@ impl Agent {
             Input::StartFailed(why) => self.on_start_failed(&why),
             Input::Exiting { pid } => self.on_exiting(pid),
             Input::Gone { pid, record } => self.on_gone(pid, &record),
+            Input::Places(places) => self.on_places(places),
+            Input::Disk(news) => self.on_disk(*news),
+            Input::Committing { began, sessions } => self.on_committing(began, &sessions),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
             Input::Hook { up, result } => self.on_hook(up, result),
@@ -95,8 +100,10 @@ impl Agent {
 
     /// What every turn of the loop ends with: whatever came in, the same checks follow (level-triggered).
     async fn after(&mut self) {
+        self.gather_faults();
         self.check_serving().await;
         self.replan().await;
+        self.tell_troubles();
         self.shut_down_after_handover();
         let state = self.core.state();
         if state != self.state.0 {

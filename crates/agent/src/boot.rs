@@ -4,6 +4,7 @@ use crate::address::address_file;
 use crate::agent::{Agent, SAVE};
 use crate::clock::Clock;
 use crate::events::Events;
+use crate::faults::FaultWatch;
 use crate::input::Input;
 use crate::local::{Local, configured_unfit, server_view, wish};
 use crate::store::Store;
@@ -156,6 +157,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         look,
         means,
         local,
+        watch: FaultWatch::default(),
         counters: Counters::default(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),

@@ -1,11 +1,13 @@
 //! Everything that reaches the agent's loop.
 
+use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
 use crate::worker::{Done, StepReport};
+use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xenon_api::{Call, Envelope, Reply};
-use xenon_mysql::{ExitRecord, Mysqld, SqlError};
+use xenon_mysql::{ExitRecord, Mysqld, Places, SqlError};
 use xenon_plan::health::Probe;
 use xenon_plan::observation::ServerState;
 
@@ -31,6 +33,12 @@ pub(crate) enum Input {
     Exiting { pid: i32 },
     /// Nothing is left of the process.
     Gone { pid: i32, record: Box<ExitRecord> },
+    /// The server has said where its files are.
+    Places(Places),
+    /// A disk was written to.
+    Disk(Box<DiskNews>),
+    /// The sessions that were committing when it was asked. `began`: what was asked of another process says nothing.
+    Committing { began: Instant, sessions: BTreeSet<u64> },
     /// One step of a plan has ended.
     Step(StepReport),
     /// The operation has ended.

@@ -49,6 +49,8 @@ pub(crate) struct Local {
     pub(crate) start_at: Option<Instant>,
     pub(crate) restarts: RestartPolicy,
     pub(crate) mysqld_error: String,
+    /// So many exits within so many milliseconds, without an answer since.
+    pub(crate) crash_loop: Option<(usize, u64)>,
     pub(crate) op: Option<Running>,
     pub(crate) last_op: u64,
     pub(crate) address: Address,
@@ -136,6 +138,7 @@ impl Local {
             start_at: Some(now),
             restarts: RestartPolicy::default(),
             mysqld_error: String::new(),
+            crash_loop: None,
             op: None,
             last_op: 0,
             address: Address::Unknown,
@@ -200,6 +203,7 @@ impl Agent {
             sessions_killed: local.sessions_killed,
             drain_timed_out: local.drain_timed_out,
             retry_due: local.threads_retry.is_none_or(|at| at <= now),
+            faults: self.watch.faults.clone(),
         }
     }
 
@@ -301,6 +305,8 @@ impl Agent {
                 self.local.look_error
             ));
         }
+        troubles.extend(self.watch.stays.clone());
+        troubles.extend(self.crash_loop());
         self.local.troubles = troubles;
         if self.local.stale {
             let fence = |step: &Step| {
@@ -349,8 +355,9 @@ impl Agent {
             }
             Err(error) => {
                 self.local.look_error = error.to_string();
-                // A slow server is still the server that was seen.
-                if !matches!(error, SqlError::Timeout { .. }) {
+                self.watch_error(&error);
+                // A slow server is still the server that was seen, and so is one with too many clients.
+                if !matches!(error, SqlError::Timeout { .. } | SqlError::TooManyConnections { .. }) {
                     self.local.server = None;
                 }
                 self.show_core().await;
@@ -358,13 +365,19 @@ impl Agent {
         }
     }
 
-    pub(crate) async fn take_state(&mut self, state: ServerState) {
+    pub(crate) async fn take_state(&mut self, mut state: ServerState) {
+        if let Some(before) = self.local.server.as_ref().filter(|_| state.binlog_file.is_empty()) {
+            // A short look has no position.
+            state.binlog_file.clone_from(&before.binlog_file);
+            state.binlog_position = before.binlog_position;
+        }
         if let Some(before) = &self.local.server
             && before.server_uuid != state.server_uuid
         {
             self.local.account_checked = false;
             self.local.variables = None;
         }
+        self.watch_state(&state);
         let stopped_with_error = state.replication.as_ref().is_some_and(|replication| {
             !replication.receiver_error.is_empty() || !replication.applier_error.is_empty()
         });
@@ -430,6 +443,7 @@ impl Agent {
             self.events.story_begins(reason);
             self.step(Event::CannotServe { term, reason: reason.to_owned() }).await;
         }
+        self.hand_over_for_faults().await;
         let promoting = self.local.role_is_primary() && self.local.promoted.is_none();
         if promoting && self.local.stuck_since.elapsed() > PROMOTION_STUCK {
             self.local.stuck_since = Instant::now();

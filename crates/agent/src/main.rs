@@ -5,8 +5,10 @@ mod agent;
 mod boot;
 mod calls;
 mod clock;
+mod disk;
 mod effects;
 mod events;
+mod faults;
 mod hooks;
 mod input;
 mod legacy;
@@ -18,6 +20,7 @@ mod peers;
 mod status;
 mod steps;
 mod store;
+mod troubles;
 mod worker;
 
 use clap::{Parser, ValueEnum};

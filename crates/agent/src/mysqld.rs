@@ -89,6 +89,10 @@ impl Agent {
         local.sessions_killed = true;
         local.drain_timed_out = false;
         self.events.push(EventKind::Mysqld, format!("mysqld runs as process {pid}"));
+        self.watch_anew();
+        if self.local.health.verdict() == Verdict::Serving {
+            self.ask_places();
+        }
         self.look.notify_one();
     }
 
@@ -120,6 +124,7 @@ impl Agent {
         self.local.find_again = Some(Instant::now() + FIND_AGAIN);
         // It was seen answering, so probes count from now on.
         self.local.health.on_start();
+        self.ask_places();
         self.events.push(
             EventKind::Trouble,
             "a server answers at mysql.host:mysql.port, but its process is not to be found: is it on this machine, and may \
@@ -149,6 +154,7 @@ impl Agent {
         local.server = None;
         local.changed = Instant::now();
         local.look_error = "mysqld does not run".to_owned();
+        self.watch_anew();
         self.look.notify_one();
     }
 
@@ -161,19 +167,36 @@ impl Agent {
         self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));
     }
 
+    /// The trouble that a crash loop is, with when it goes on.
+    pub(crate) fn crash_loop(&self) -> Option<String> {
+        let (exits, within_ms) = self.local.crash_loop?;
+        let next = match self.local.start_at {
+            Some(at) if self.local.mysqld.is_none() => {
+                format!("it is started again in {} s", at.saturating_duration_since(Instant::now()).as_secs())
+            }
+            _ => "it was started again".to_owned(),
+        };
+        Some(format!(
+            "mysqld has ended {exits} times within {} s: a crash loop; {next}, or at once by: xenoncli mysql start. Last \
+             words: {}",
+            within_ms / 1000,
+            self.local.mysqld_error
+        ))
+    }
+
+    /// What kept it from starting may be gone: the disk takes writes again.
+    pub(crate) fn start_now(&mut self) {
+        if self.local.mysqld.is_none() && self.local.start_at.is_some() {
+            self.local.restarts.reset();
+            self.local.start_at = Some(Instant::now());
+        }
+    }
+
     fn schedule_start(&mut self, uptime_ms: u64) {
         let mut after = match self.local.restarts.next(uptime_ms) {
             RestartDecision::After(ms) => Duration::from_millis(ms),
             RestartDecision::CrashLoop { exits, within_ms, retry_after_ms } => {
-                self.events.push(
-                    EventKind::Trouble,
-                    format!(
-                        "mysqld has ended {exits} times within {} s: a crash loop; tried again in {} s. Last words: {}",
-                        within_ms / 1000,
-                        retry_after_ms / 1000,
-                        self.local.mysqld_error
-                    ),
-                );
+                self.local.crash_loop = Some((exits, within_ms));
                 Duration::from_millis(retry_after_ms)
             }
         };
@@ -226,6 +249,8 @@ impl Agent {
             }
             (Verdict::Starting, Verdict::Serving) => {
                 self.events.push(EventKind::Mysqld, "mysqld answers");
+                self.local.crash_loop = None;
+                self.ask_places();
                 self.look.notify_one();
             }
             (_, Verdict::Serving) => self.events.push(EventKind::Mysqld, "mysqld answers again"),

@@ -218,6 +218,7 @@ async fn run_step(step: &Step, held: &mut Option<Control>, means: &Means) -> Res
             let written = control.write_marker(markers, *term, means.marker_deadline).await?;
             return Ok(StepOutcome::Done(Some(format!("{written:?}").to_lowercase())));
         }
+        Step::ReleaseCommits { gtid } => control.release_commits(gtid, STATEMENT).await?,
         Step::Open => control.open_for_writes(STATEMENT).await?,
         Step::SetVariables { role } => {
             let variables = match role {

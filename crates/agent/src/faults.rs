@@ -1,0 +1,222 @@
+//! L6: what is wrong with a server that answers its probes, gathered for the plan.
+
+use crate::agent::Agent;
+use crate::disk::{DiskNews, Target, WatchedDisk, device_of};
+use crate::input::Input;
+use crate::troubles::{LastingTroubles, TroubleNews};
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::Instant;
+use xenon_api::EventKind;
+use xenon_election::Event;
+use xenon_gtid::GtidSet;
+use xenon_mysql::{Places, SqlError};
+use xenon_plan::disk::{Disk, worst};
+use xenon_plan::observation::ServerState;
+use xenon_plan::{Commits, Faults, Folder};
+
+/// How long asking the server a small thing may take.
+const ASK: Duration = Duration::from_secs(2);
+/// Turned away for so long for want of a connection, the agent counts as locked out.
+const LOCKED_OUT: Duration = Duration::from_secs(5);
+/// So many reports in a row of a folder that is not where it should be are believed.
+const FOLDER_CONFIRMED: u32 = 2;
+
+/// All that is watched besides probes.
+#[derive(Default)]
+pub(crate) struct FaultWatch {
+    disks: Vec<WatchedDisk>,
+    commits: Commits,
+    data: PathBuf,
+    binlog: Option<PathBuf>,
+    folder: Folder,
+    folder_lost: u32,
+    /// Turned away since then.
+    turned_away: Option<Instant>,
+    /// An answer about places or sessions is on its way.
+    asking: bool,
+    /// What it came to last.
+    pub(crate) faults: Faults,
+    troubles: LastingTroubles,
+    /// It leads though it cannot serve, and why.
+    pub(crate) stays: Option<String>,
+}
+
+impl Agent {
+    /// A server answers: where are its files?
+    pub(crate) fn ask_places(&mut self) {
+        let (door, inputs) = (self.means.door.clone(), self.inputs_for_task());
+        tokio::spawn(async move {
+            match door.places(ASK).await {
+                Ok(places) => drop(inputs.send(Input::Places(places)).await),
+                Err(error) => tracing::warn!(%error, "the server's disks are not watched"),
+            }
+        });
+    }
+
+    pub(crate) fn on_places(&mut self, places: Places) {
+        let pid = self.local.mysqld.as_ref().map(|mysqld| mysqld.pid());
+        // The owner of its folder in /proc is whom it runs as.
+        let as_root = pid
+            .and_then(|pid| std::fs::metadata(format!("/proc/{pid}")).ok())
+            .is_some_and(|meta| meta.uid() == 0);
+        let watch = &mut self.watch;
+        watch.data.clone_from(&places.data);
+        watch.binlog.clone_from(&places.binlog);
+        let folders: Vec<PathBuf> =
+            [Some(places.data.clone()), places.binlog, places.redo].into_iter().flatten().collect();
+        let mut devices = BTreeSet::new();
+        let mut targets = Vec::new();
+        for folder in folders {
+            // One that this agent cannot see is not watched; one disk is watched once.
+            let Some(device) = device_of(&folder).filter(|device| devices.insert(*device)) else { continue };
+            let worker = pid.filter(|_| folder == places.data);
+            targets.push((Target { folder, worker, as_root, binlog: None }, device));
+        }
+        watch.disks.retain(|disk| targets.iter().any(|(target, _)| target.folder == disk.target.folder));
+        for (target, device) in targets {
+            match watch.disks.iter_mut().find(|disk| disk.target.folder == target.folder) {
+                Some(disk) => disk.retarget(target),
+                None => watch.disks.extend(WatchedDisk::start(target, device, self.inputs.clone())),
+            }
+        }
+    }
+
+    pub(crate) fn on_disk(&mut self, news: DiskNews) {
+        let DiskNews { folder, report, place, binlog_bytes } = news;
+        let watch = &mut self.watch;
+        if let Some(disk) = watch.disks.iter_mut().find(|disk| disk.target.folder == folder) {
+            disk.on_news(report);
+        }
+        if folder == watch.data {
+            watch.folder_lost = if place.is_lost() { watch.folder_lost + 1 } else { 0 };
+            if !place.is_lost() || watch.folder_lost >= FOLDER_CONFIRMED {
+                watch.folder = place;
+            }
+        }
+        if let Some(bytes) = binlog_bytes {
+            watch.commits.on_binlog(bytes);
+        }
+    }
+
+    /// A look has shown this.
+    pub(crate) fn watch_state(&mut self, state: &ServerState) {
+        let held = match state.semi_sync_source {
+            Some(source) if source.waiting_sessions > 0 => self.core.held_by_enough(),
+            _ => GtidSet::new(),
+        };
+        let watch = &mut self.watch;
+        watch.turned_away = None;
+        watch.commits.on_look(state, &held);
+        if let Some(folder) = watch.binlog.as_ref().filter(|_| !state.binlog_file.is_empty()) {
+            let file = folder.join(&state.binlog_file);
+            if let Some(disk) = watch.disks.iter_mut().find(|disk| disk.target.folder == *folder) {
+                disk.retarget(Target { binlog: Some(file), ..disk.target.clone() });
+            }
+        }
+        self.ask_sessions();
+    }
+
+    /// A look has failed.
+    pub(crate) fn watch_error(&mut self, error: &SqlError) {
+        match error {
+            SqlError::TooManyConnections { .. } => {
+                self.watch.turned_away.get_or_insert_with(Instant::now);
+            }
+            SqlError::Timeout { .. } => {
+                self.watch.commits.on_no_look();
+                self.ask_sessions();
+            }
+            _ => {}
+        }
+    }
+
+    fn ask_sessions(&mut self) {
+        if self.watch.asking || !self.watch.commits.wants_sessions() {
+            return;
+        }
+        self.watch.asking = true;
+        let (door, inputs) = (self.means.door.clone(), self.inputs_for_task());
+        let began = Instant::now();
+        tokio::spawn(async move {
+            let sessions = door.committing_sessions(ASK).await.unwrap_or_default();
+            let _ = inputs.send(Input::Committing { began, sessions }).await;
+        });
+    }
+
+    pub(crate) fn on_committing(&mut self, began: Instant, sessions: &BTreeSet<u64>) {
+        self.watch.asking = false;
+        if began >= self.local.started {
+            self.watch.commits.on_sessions(sessions);
+        }
+    }
+
+    /// Another process, or none: what its predecessor's commits did says nothing of it.
+    pub(crate) fn watch_anew(&mut self) {
+        let watch = &mut self.watch;
+        watch.commits = Commits::default();
+        watch.turned_away = None;
+        watch.folder = Folder::Unknown;
+        watch.folder_lost = 0;
+        for disk in &mut watch.disks {
+            disk.retarget(Target { worker: None, binlog: None, ..disk.target.clone() });
+        }
+    }
+
+    /// What ends every turn of the loop: time has gone by.
+    pub(crate) fn gather_faults(&mut self) {
+        let now = Instant::now();
+        let now_ms = u64::try_from((now - self.began).as_millis()).unwrap_or(u64::MAX);
+        let watch = &mut self.watch;
+        for disk in &mut watch.disks {
+            disk.on_tick(now, now_ms);
+        }
+        watch.commits.on_tick(now_ms);
+        let names: Vec<_> = watch
+            .disks
+            .iter()
+            .map(|disk| (disk.target.folder.to_string_lossy(), disk.watch.verdict()))
+            .collect();
+        let (disk_folder, disk) = worst(names.iter().map(|(name, disk)| (name.as_ref(), disk.clone())));
+        let could_not = watch.faults.disk.cannot_serve().is_some();
+        watch.faults = Faults {
+            data_folder: watch.data.to_string_lossy().into_owned(),
+            folder: watch.folder.clone(),
+            standstill: watch.commits.stand_still(&disk),
+            unreleased: watch.commits.unreleased().cloned(),
+            locked_out: watch.turned_away.is_some_and(|since| now - since >= LOCKED_OUT),
+            disk_folder,
+            disk,
+        };
+        if could_not && matches!(watch.faults.disk, Disk::Well | Disk::Low { .. }) {
+            self.start_now();
+        }
+    }
+
+    /// L6. With nobody to take over, the lease is kept: giving it away would end reading, too.
+    pub(crate) async fn hand_over_for_faults(&mut self) {
+        self.watch.stays = None;
+        let Some(reason) = self.watch.faults.cannot_serve() else { return };
+        if !self.core.has_successor() {
+            self.watch.stays = Some(format!(
+                "{reason}; this node leads all the same, for no other member is fit to take over"
+            ));
+            return;
+        }
+        let term = self.core.record().term;
+        self.events.story_begins(&reason);
+        self.step(Event::CannotServe { term, reason }).await;
+    }
+
+    /// Troubles that begin and end become events, so that they are told at once and not only when somebody asks.
+    pub(crate) fn tell_troubles(&mut self) {
+        for news in self.watch.troubles.update(Instant::now(), &self.local.troubles) {
+            match news {
+                TroubleNews::Begins(text) => self.events.push(EventKind::Trouble, text),
+                TroubleNews::Over(text) => self.events.push(EventKind::Mysqld, format!("over: {text}")),
+            }
+        }
+    }
+}
