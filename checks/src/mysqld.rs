@@ -67,12 +67,11 @@ impl Mysqld {
                 received: self.received(),
                 unapplied: 0,
                 acknowledging: self.source.is_some() && self.acknowledges,
-                acknowledging_clients: 0,
+                ..ServerView::default()
             }),
-            unfit: None,
             source_host: String::new(),
             source_port: u16::try_from(index).unwrap_or(0),
-            wish: None,
+            ..LocalView::default()
         }
     }
 }

@@ -11,7 +11,8 @@ use xenon_election::{ConfigId, GroupConfig, Member, Record};
 /// nothing moves.
 pub(crate) fn formed(cluster: &Cluster) -> State {
     let members = (0..cluster.nodes).map(|index| (name(index), Member::voter())).collect();
-    let config = GroupConfig { cluster: CLUSTER, id: ConfigId { term: 0, version: 1 }, members };
+    let config =
+        GroupConfig { cluster: CLUSTER, id: ConfigId { term: 0, version: 1 }, members, paused: false };
     let record = Record { config: Some(config), ..Record::default() };
     let nodes = (0..cluster.nodes)
         .map(|index| Node::start(index, record.clone(), Mysqld::default(), cluster.rules).0);

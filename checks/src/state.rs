@@ -123,6 +123,7 @@ impl Node {
             record: record.clone(),
             local: mysqld.view(index),
             primary_of_term: leads && has_marker,
+            boot: None,
             rules,
         });
         let node = Node { core, record, mysqld, freeze: None, frozen: None, armed: BTreeSet::new() };
@@ -337,6 +338,8 @@ fn direct(node: &mut Node, directive: &Directive) {
             mysqld.source = Some(usize::from(*source_port));
             mysqld.acknowledges = *acknowledge;
         }
+        // D4: its clients are gone and its waiting commits stay; nothing here depends on more.
+        Directive::Suspend { .. } => {}
         Directive::Fence { .. } => mysqld.fence_ordered = true,
         Directive::Invalid { .. } | Directive::Removed => mysqld.close(),
         Directive::Unmanaged | Directive::Hold | Directive::Stopped => {}

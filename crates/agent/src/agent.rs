@@ -187,9 +187,14 @@ impl Agent {
                 self.events.phase("elected");
                 (Kind::Election, format!("this node leads in term {term}"))
             }
-            Note::Leading { term, resumed: true } => (
-                Kind::Election,
-                format!("leadership of term {term} taken up again after a restart; mysqld was not touched"),
+            Note::Leading { term, resumed: true } => {
+                (Kind::Election, format!("leadership of term {term} taken up again"))
+            }
+            Note::Suspended { term, why } => (
+                Kind::Trouble,
+                format!(
+                    "leader of term {term} without a lease: {why}; no client is served until a majority is heard again"
+                ),
             ),
             Note::SteppedDown { term, why } => {
                 (Kind::Election, format!("no longer leader of term {term}: {why}"))

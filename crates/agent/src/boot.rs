@@ -142,9 +142,16 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         source_host: config.replication_host().to_owned(),
         source_port: config.mysql.port,
         wish: Some(wish(&config)),
+        ..LocalView::default()
     };
-    let (core, first) =
-        Election::start(Start { id, record, local: view, primary_of_term, rules: Rules::all() });
+    let (core, first) = Election::start(Start {
+        id,
+        record,
+        local: view,
+        primary_of_term,
+        boot: boot_id(),
+        rules: Rules::all(),
+    });
     let mut agent = Agent {
         config_path: path.display().to_string(),
         core,
@@ -199,6 +206,12 @@ async fn first_record(
     let count = record.config.as_ref().map_or(0, |config| config.members.len());
     events.push(EventKind::Config, format!("{count} members taken over from the Go tool's peers.json"));
     Ok(record)
+}
+
+/// S3: names this boot of the host, as the kernel does.
+fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// T3: open for writes, with the marker of the very term in which this node voted for itself.

@@ -37,7 +37,7 @@ pub(crate) fn record(meta_dir: &Path, me: &NodeId) -> anyhow::Result<Option<Reco
 fn config(peers: &LegacyPeers, me: &NodeId) -> Option<GroupConfig> {
     let mut members = BTreeMap::new();
     for idle in &peers.idle_peers {
-        members.insert(NodeId::new(idle.to_string()), Member { standing: Standing::Idle, priority: 1 });
+        members.insert(NodeId::new(idle.to_string()), Member::new(Standing::Idle));
     }
     for voter in &peers.peers {
         members.insert(NodeId::new(voter.to_string()), Member::voter());
@@ -57,7 +57,7 @@ fn config(peers: &LegacyPeers, me: &NodeId) -> Option<GroupConfig> {
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let cluster = Uuid::from_bytes(bytes);
-    Some(GroupConfig { cluster, id: ConfigId { term: 0, version: 1 }, members })
+    Some(GroupConfig { cluster, id: ConfigId { term: 0, version: 1 }, members, paused: false })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::agent::Agent;
 use crate::input::Input;
 use crate::worker::{self, Op};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -17,6 +18,10 @@ use xenon_plan::{Address, Plan, Process, Role, Seen, Step, Variables, is_promote
 /// How long a promotion may stand still (one huge transaction being applied looks like that) before this node gives
 /// leadership away instead of sitting on the lease.
 const PROMOTION_STUCK: Duration = Duration::from_secs(60);
+/// A node whose primary died or hung within this time is not preferred to one that did not: leadership would go to and
+/// fro.
+const FAILED_LATELY: Duration = Duration::from_secs(600);
+const FAILURES_KEPT: usize = 8;
 /// A start of mysqld that takes longer is told.
 const LONG_START: Duration = Duration::from_secs(60);
 
@@ -59,7 +64,11 @@ pub(crate) struct Local {
     pub(crate) variables: Option<Variables>,
     pub(crate) sessions_killed: bool,
     pub(crate) drain_timed_out: bool,
+    /// D4: `offline_mode` is this agent's doing; of one found on at the start that is not known, and it is taken for ours.
+    pub(crate) offline_is_ours: bool,
     pub(crate) failures: u32,
+    /// When the primary here died or hung.
+    failed_at: VecDeque<Instant>,
     pub(crate) retry_at: Option<Instant>,
     /// A receiver or applier that stopped with an error is left alone until then.
     pub(crate) threads_retry: Option<Instant>,
@@ -98,6 +107,10 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
         // Switched on is enough: a receiver that is between two connections acknowledges again in a moment.
         acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.enabled || replica.operational),
         acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
+        semi_sync_on: state.semi_sync_source.is_some_and(|source| source.enabled && source.operational),
+        start: None,
+        drops_relay_logs: state.relay_log_recovery,
+        synced: state.synced,
     }
 }
 
@@ -105,7 +118,7 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
 pub(crate) fn wish(config: &Config) -> Wish {
     // A node that follows for ever gives leadership away, should it have it.
     let priority = if config.raft.super_idle { 0 } else { config.raft.priority };
-    Wish { priority, idle: config.raft.super_idle }
+    Wish { priority, idle: config.raft.super_idle, witness: false }
 }
 
 /// What the config says against this node's leading.
@@ -147,7 +160,9 @@ impl Local {
             variables: None,
             sessions_killed: true,
             drain_timed_out: false,
+            offline_is_ours: true,
             failures: 0,
+            failed_at: VecDeque::new(),
             retry_at: None,
             threads_retry: None,
             promoted: None,
@@ -156,6 +171,18 @@ impl Local {
             doing: Vec::new(),
             troubles: Vec::new(),
         }
+    }
+
+    /// How often this server failed as the primary lately.
+    fn recent_failures(&self) -> u32 {
+        let recent = self.failed_at.iter().filter(|at| at.elapsed() < FAILED_LATELY);
+        u32::try_from(recent.count()).unwrap_or(u32::MAX)
+    }
+
+    /// It died or hung as the primary.
+    pub(crate) fn note_failure(&mut self) {
+        self.failed_at.push_front(Instant::now());
+        self.failed_at.truncate(FAILURES_KEPT);
     }
 
     /// When the loop must look at the plan again though nothing came in.
@@ -202,6 +229,7 @@ impl Agent {
             variables: local.variables,
             sessions_killed: local.sessions_killed,
             drain_timed_out: local.drain_timed_out,
+            offline_is_ours: local.offline_is_ours,
             retry_due: local.threads_retry.is_none_or(|at| at <= now),
             faults: self.watch.faults.clone(),
         }
@@ -211,8 +239,12 @@ impl Agent {
         let local = &mut self.local;
         // Another W or the closing for a handover does not make steps under way wrong; anything else does.
         let same_work = match (&local.role, &role) {
-            (Role::Primary { term: a, closed: was, .. }, Role::Primary { term: b, closed: is, .. }) => {
-                a == b && was == is
+            (
+                Role::Primary { term: a, closed: was, acknowledgements: before, .. },
+                Role::Primary { term: b, closed: is, acknowledgements: now, .. },
+            ) => {
+                // C5: a marker that waits for a replica that is gone is let go by a step that must not wait behind it.
+                a == b && was == is && now >= before
             }
             (old, new) => old == new,
         };
@@ -248,7 +280,11 @@ impl Agent {
         local.set_look_every();
         let deposed = matches!(
             self.local.role,
-            Role::Fenced { .. } | Role::Replica { .. } | Role::Invalid { .. } | Role::Removed
+            Role::Fenced { .. }
+                | Role::Suspended { .. }
+                | Role::Replica { .. }
+                | Role::Invalid { .. }
+                | Role::Removed
         );
         if deposed && self.local.address == Address::Here {
             // I5: waits for nothing that is done at the server.
@@ -397,6 +433,9 @@ impl Agent {
         if before != Some(state.unapplied().count()) {
             self.local.stuck_since = Instant::now();
         }
+        if !state.offline_mode {
+            self.local.offline_is_ours = false;
+        }
         self.local.stale = false;
         self.local.server = Some(state);
         if self.local.untold {
@@ -423,13 +462,18 @@ impl Agent {
     }
 
     pub(crate) fn local_view(&self) -> LocalView {
-        let server = self.local.server.as_ref().map(server_view);
+        let mut server = self.local.server.as_ref().map(server_view);
+        if let (Some(server), Some(mysqld)) = (&mut server, &self.local.mysqld) {
+            server.start = Some(mysqld.start_id());
+        }
         LocalView {
             server,
             unfit: configured_unfit(&self.config).or_else(|| unfit(&self.seen())),
             source_host: self.config.replication_host().to_owned(),
             source_port: self.config.mysql.port,
             wish: Some(wish(&self.config)),
+            stuck: self.local.health.verdict() == Verdict::Hung,
+            failures: self.local.recent_failures(),
         }
     }
 

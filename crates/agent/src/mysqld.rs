@@ -145,6 +145,7 @@ impl Agent {
         }
         if self.local.role_is_primary() {
             self.events.story_begins("mysqld has died");
+            self.local.note_failure();
         }
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) has died or is ending"));
         let local = &mut self.local;
@@ -241,7 +242,12 @@ impl Agent {
             (_, Verdict::Missing(count)) => {
                 self.events.push(EventKind::Mysqld, format!("mysqld misses a probe ({count}): {detail}"));
             }
-            (_, Verdict::Hung) => self.events.push(EventKind::Trouble, format!("mysqld hangs: {detail}")),
+            (_, Verdict::Hung) => {
+                if self.local.role_is_primary() {
+                    self.local.note_failure();
+                }
+                self.events.push(EventKind::Trouble, format!("mysqld hangs: {detail}"));
+            }
             (_, Verdict::Dying) => {
                 // The sooner it is down, the sooner it is back as a replica.
                 self.means.door.close_idle();

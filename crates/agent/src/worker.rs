@@ -204,10 +204,13 @@ async fn run_step(step: &Step, held: &mut Option<Control>, means: &Means) -> Res
                 (&means.replication_user, &means.replication_password, means.replication_ssl);
             control.point_at(source, user, password, ssl, full, STATEMENT).await?;
         }
-        Step::SemiSyncSourceOn { acknowledgements } => {
+        Step::SemiSyncSourceOn { acknowledgements, soft } => {
             control.load_semi_sync_plugins(STATEMENT).await?;
-            control.semi_sync_source(true, *acknowledgements, STATEMENT).await?;
+            control.semi_sync_source(true, *acknowledgements, *soft, STATEMENT).await?;
         }
+        Step::StopWaiting => control.stop_waiting(STATEMENT).await?,
+        Step::GoOffline => control.set_offline(true, STATEMENT).await?,
+        Step::GoOnline => control.set_offline(false, STATEMENT).await?,
         Step::SemiSyncSourceOff => control.semi_sync_source_off(STATEMENT).await?,
         Step::SemiSyncReplica { on } => {
             control.load_semi_sync_plugins(STATEMENT).await?;

@@ -13,7 +13,7 @@ impl Election {
     /// node does not lead.
     pub fn held_by_enough(&self) -> GtidSet {
         let (Role::Leader(leader), Some(config)) = (&self.role, self.config()) else { return GtidSet::new() };
-        let needed = leader.acknowledgements(config) as usize;
+        let needed = self.wait(leader, config).acknowledgements as usize;
         // held[n]: what at least n + 1 of those looked at until now have.
         let mut held = vec![GtidSet::new(); needed];
         let voters = leader.peers.iter().filter(|(id, _)| config.is_voter(id) && leader.hears(id));

@@ -19,11 +19,20 @@ pub(crate) struct Candidate {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Stage {
     /// Pre-vote: who said yes.
-    Asking { granted: BTreeSet<NodeId> },
+    Asking { granted: BTreeSet<NodeId>, doubtful: BTreeSet<NodeId> },
     /// Term and own vote saved; the local server is being frozen.
     Freezing { ticket: Ticket },
     /// Votes are being asked for.
-    Voting { position: Position, granted: BTreeSet<NodeId> },
+    Voting { position: Position, granted: BTreeSet<NodeId>, doubtful: BTreeSet<NodeId> },
+}
+
+/// What the votes in hand amount to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Count {
+    Elected,
+    /// A majority, but too many of it may have lost what they acknowledged (S3): these voters are missing.
+    WaitsFor(Vec<NodeId>),
+    TooFew,
 }
 
 impl Election {
@@ -35,7 +44,7 @@ impl Election {
         // Whatever was under way has taken too long.
         self.role = Role::Follower;
         if let Some(why) = self.unfit() {
-            if self.is_voter() {
+            if self.is_voter() && !self.is_paused() && !self.is_witness() {
                 out.note(Note::MayNotStand { why });
             }
             return out.arm(Timer::Election, Delay::Election { rank: 1 });
@@ -58,7 +67,7 @@ impl Election {
         for other in &others {
             out.send(other, Message::PreVote { term, config });
         }
-        self.role = Role::Candidate(Candidate { stage: Stage::Asking { granted: BTreeSet::new() } });
+        self.role = Role::Candidate(Candidate { stage: self.asking() });
         out.arm(Timer::Election, Delay::Election { rank: self.rank });
     }
 
@@ -69,12 +78,17 @@ impl Election {
         refusal: Option<Refusal>,
         out: &mut Out,
     ) {
-        let needed = self.config().map_or(usize::MAX, |config| config.majority());
         if asked != self.record.term + 1 || !self.config().is_some_and(|config| config.is_voter(&from)) {
             return;
         }
-        let Role::Candidate(Candidate { stage: Stage::Asking { granted } }) = &mut self.role else { return };
+        let Role::Candidate(Candidate { stage: Stage::Asking { granted, doubtful } }) = &mut self.role else {
+            return;
+        };
         match refusal {
+            Some(Refusal::Doubtful { .. }) => {
+                doubtful.insert(from);
+                self.count_pre_votes(out);
+            }
             Some(refusal) => {
                 out.note(Note::VoteRefused { from: from.clone(), term: asked, why: refusal.to_string() });
                 if refusal == Refusal::NotVoter {
@@ -83,11 +97,58 @@ impl Election {
             }
             None => {
                 granted.insert(from);
-                if granted.len() + 1 >= needed {
-                    self.stand("a majority would vote for me".to_owned(), out);
-                }
+                self.count_pre_votes(out);
             }
         }
+    }
+
+    fn asking(&self) -> Stage {
+        let (mut granted, mut doubtful) = (BTreeSet::new(), BTreeSet::new());
+        self.own_vote(&mut granted, &mut doubtful);
+        Stage::Asking { granted, doubtful }
+    }
+
+    /// S3 holds for the own vote, too.
+    fn own_vote(&self, granted: &mut BTreeSet<NodeId>, doubtful: &mut BTreeSet<NodeId>) {
+        let doubts = self.record.doubt.is_some() && self.rules.keep(Rule::WeighDoubt);
+        if doubts {
+            doubtful.insert(self.id.clone())
+        } else {
+            granted.insert(self.id.clone())
+        };
+    }
+
+    fn count_pre_votes(&mut self, out: &mut Out) {
+        let Role::Candidate(Candidate { stage: Stage::Asking { granted, doubtful } }) = &self.role else {
+            return;
+        };
+        match self.count(granted, doubtful) {
+            Count::Elected => self.stand("a majority would vote for me".to_owned(), out),
+            Count::WaitsFor(missing) => self.tell_missing(&missing, out),
+            Count::TooFew => {}
+        }
+    }
+
+    /// V6, S3: what was acknowledged is held by one of every majority that has lost nothing, and by one of all voters.
+    fn count(&self, granted: &BTreeSet<NodeId>, doubtful: &BTreeSet<NodeId>) -> Count {
+        let Some(config) = self.config() else { return Count::TooFew };
+        let all = granted.len() + doubtful.len();
+        if granted.len() >= config.majority() || all >= config.voters().count() {
+            return Count::Elected;
+        }
+        if all < config.majority() {
+            return Count::TooFew;
+        }
+        let missing = config.voters().filter(|id| !granted.contains(id) && !doubtful.contains(id));
+        Count::WaitsFor(missing.cloned().collect())
+    }
+
+    fn tell_missing(&self, missing: &[NodeId], out: &mut Out) {
+        let names: Vec<_> = missing.iter().map(NodeId::as_str).collect();
+        out.trouble(format!(
+            "a majority is here, but too many of it may have lost what they acknowledged (S3): {} must come back, too,              before a leader is elected",
+            names.join(", ")
+        ));
     }
 
     /// V2: save term+1 and the own vote → stop the receiver → read the position → ask.
@@ -125,9 +186,9 @@ impl Election {
         for other in &others {
             out.send(other, Message::Vote { term, config, position: position.clone() });
         }
-        self.role = Role::Candidate(Candidate {
-            stage: Stage::Voting { position, granted: BTreeSet::from([self.id.clone()]) },
-        });
+        let (mut granted, mut doubtful) = (BTreeSet::new(), BTreeSet::new());
+        self.own_vote(&mut granted, &mut doubtful);
+        self.role = Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful } });
         self.count_votes(out);
     }
 
@@ -144,10 +205,17 @@ impl Election {
         if term != self.record.term && self.rules.keep(Rule::VotesOfThisTerm) || !known {
             return;
         }
-        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted } }) = &mut self.role else {
+        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful } }) =
+            &mut self.role
+        else {
             return;
         };
         match refusal {
+            Some(refusal @ Refusal::Doubtful { .. }) => {
+                doubtful.insert(from.clone());
+                out.note(Note::VoteRefused { from, term, why: refusal.to_string() });
+                self.count_votes(out);
+            }
             None => {
                 granted.insert(from.clone());
                 let votes = granted.len();
@@ -172,13 +240,17 @@ impl Election {
     }
 
     fn count_votes(&mut self, out: &mut Out) {
-        let needed = self.config().map_or(usize::MAX, |config| config.majority());
-        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted } }) = &self.role else {
+        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful } }) = &self.role
+        else {
             return;
         };
-        if granted.len() >= needed {
-            let position = position.clone();
-            self.become_leader(position, out);
+        match self.count(granted, doubtful) {
+            Count::Elected => {
+                let position = position.clone();
+                self.become_leader(position, out);
+            }
+            Count::WaitsFor(missing) => self.tell_missing(&missing, out),
+            Count::TooFew => {}
         }
     }
 }

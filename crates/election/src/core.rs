@@ -1,12 +1,13 @@
 //! The state machine's body: state, dispatch, and what every step ends with.
 
 use crate::candidate::Candidate;
+use crate::doubt::Recovery;
 use crate::effect::{Delay, Directive, Effect, KnownLeader, Note, Refused};
-use crate::event::{Event, LocalView, Request, Timer};
+use crate::event::{Event, LocalView, Request, State, Timer};
 use crate::group::GroupConfig;
 use crate::ids::{NodeId, Term, Ticket};
 use crate::leader::Leader;
-use crate::message::{Message, Report};
+use crate::message::{Message, Refusal, Report};
 use crate::position::Position;
 use crate::record::Record;
 use crate::rules::{Rule, Rules};
@@ -34,6 +35,13 @@ pub struct Election {
     pub(crate) patient: BTreeMap<NodeId, Term>,
     pub(crate) local: LocalView,
     pub(crate) looks: u64,
+    /// S3: what was seen last of received(n), and of which server.
+    pub(crate) last_received: Option<(Uuid, GtidSet)>,
+    pub(crate) recovery: Option<Recovery>,
+    /// This boot of the host.
+    pub(crate) boot: Option<String>,
+    /// T4: an operator ended the pause on this node while no leader was there to end it for all.
+    pub(crate) resumed_here: bool,
     /// Received and not the leader's, but the leader has yet to look again (F2).
     pub(crate) suspect: Option<Suspect>,
     pub(crate) freezing: Option<Freezing>,
@@ -77,6 +85,8 @@ pub struct Start {
     /// it replicates from nobody. Without the last, a candidate that lost its term, got the winner's marker
     /// and was then opened by hand would look like the winner.
     pub primary_of_term: bool,
+    /// S3: names this boot of the host; `None` = cannot be told.
+    pub boot: Option<String>,
     /// Every rule, outside of checks.
     pub rules: Rules,
 }
@@ -131,6 +141,10 @@ impl Election {
             patient: BTreeMap::new(),
             local: start.local,
             looks: 0,
+            last_received: None,
+            recovery: None,
+            boot: None,
+            resumed_here: false,
             suspect: None,
             freezing: None,
             catching_up: None,
@@ -141,6 +155,9 @@ impl Election {
             rank: 0,
         };
         let mut out = Out::default();
+        core.compare_boot(start.boot, &mut out);
+        let first_view = core.local.clone();
+        core.doubt_what_shrank(&first_view, &mut out);
         if core.record.config.is_some() {
             let own_term = core.record.term > 0 && core.record.vote.as_ref() == Some(&core.id);
             if start.primary_of_term && own_term && core.is_voter() {
@@ -218,7 +235,15 @@ impl Election {
                 ));
             }
             // C4: a node without a config listens to nothing but how to become a member.
-            None if !matches!(message, Message::Offer { .. } | Message::Heartbeat { .. }) => return,
+            None => match &message {
+                Message::Offer { .. } | Message::Heartbeat { .. } => {}
+                // It may be a member that missed its cluster's formation, and be needed for a majority: it is taught.
+                Message::PreVote { term, .. } => {
+                    let refusal = Some(Refusal::NotVoter);
+                    return out.send(&from, Message::PreVoteReply { term: 0, asked: *term, refusal });
+                }
+                _ => return,
+            },
             _ => {}
         }
         if let Some(term) = message.term() {
@@ -250,20 +275,23 @@ impl Election {
             Request::Add { nodes, idle } => self.add_members(nodes, idle, out),
             Request::Remove { nodes } => self.remove_members(nodes, out),
             Request::HandOver { target } => self.hand_over(target, out),
+            Request::Pause => self.pause(out),
+            Request::Resume => self.resume(out),
+            Request::Prefer { node, priority } => self.prefer(&node, priority, out),
             Request::Disable => self.disable(out),
             Request::Enable => self.enable(out),
         }
     }
 
     fn disable(&mut self, out: &mut Out) {
-        if matches!(self.role, Role::Leader(_)) {
+        if self.state() == State::Leader {
             return out.refuse(
                 "this node leads: without it nobody would watch the primary",
                 "hand over first: xenoncli raft trytoleader on another node",
             );
         }
         self.enabled = false;
-        self.role = Role::Follower;
+        self.step_down("switched off by an operator", out);
         self.freezing = None;
         self.catching_up = None;
         self.patient.clear();
@@ -403,12 +431,17 @@ impl Election {
             return Directive::Removed;
         }
         if let Role::Leader(leader) = &self.role {
+            if let Some(reason) = &leader.suspended {
+                return Directive::Suspend { reason: reason.clone() };
+            }
             if leader.resuming {
                 return Directive::Hold;
             }
+            let wait = self.wait(leader, config);
             return Directive::Lead {
                 term: self.record.term,
-                acknowledgements: leader.acknowledgements(config),
+                acknowledgements: wait.acknowledgements,
+                soft: wait.soft,
                 closed: leader.is_closed(),
             };
         }
@@ -423,7 +456,8 @@ impl Election {
             leader: known.id.clone(),
             source_host: known.info.source_host.clone(),
             source_port: known.info.source_port,
-            acknowledge: config.is_voter(&self.id) || !self.rules.keep(Rule::OnlyVotersAcknowledge),
+            acknowledge: self.may_acknowledge(config, &self.id)
+                || !self.rules.keep(Rule::OnlyVotersAcknowledge),
         };
         let followed_before = matches!(&self.directive, Directive::Follow { term, leader, .. }
             if *term == self.record.term && *leader == known.id);
@@ -457,6 +491,10 @@ impl Election {
         self.config().is_some_and(|config| config.is_voter(&self.id))
     }
 
+    pub(crate) fn is_witness(&self) -> bool {
+        self.config().is_some_and(|config| config.is_witness(&self.id))
+    }
+
     pub(crate) fn other_voters(&self) -> Vec<NodeId> {
         self.config()
             .map_or_else(Vec::new, |config| config.voters().filter(|id| **id != self.id).cloned().collect())
@@ -471,11 +509,23 @@ impl Election {
         if !config.is_voter(&self.id) {
             return Some("it is no voter".to_owned());
         }
+        if config.is_witness(&self.id) || self.local.wish.is_some_and(|wish| wish.witness) {
+            return Some("it is a witness: it votes and has no data".to_owned());
+        }
+        if self.is_paused() {
+            return Some("the cluster is paused (end it: xenoncli cluster resume)".to_owned());
+        }
         if config.priority(&self.id) == 0 {
             return Some("its priority is 0: it never leads".to_owned());
         }
         if !self.record.errant.is_empty() {
             return Some(format!("it has errant transactions: {}", self.record.errant));
+        }
+        if let Some(doubt) = self.record.doubt.as_ref().filter(|doubt| doubt.holes) {
+            return Some(format!(
+                "it may lack transactions that it had ({}), until it has caught up",
+                doubt.reason
+            ));
         }
         if self.local.server.is_none() && self.local.unfit.is_none() {
             return Some("its mysqld does not answer".to_owned());
@@ -491,6 +541,8 @@ impl Election {
             acknowledging: server.is_some_and(|server| server.acknowledging),
             unfit: self.unfit(),
             wish: self.local.wish,
+            stuck: self.local.stuck,
+            failures: self.local.failures,
         }
     }
 

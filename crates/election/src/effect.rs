@@ -110,8 +110,15 @@ pub enum Directive {
         term: Term,
         /// W.
         acknowledgements: u32,
+        /// C5: a commit goes on without them while no replica is connected: nobody is elected without this node.
+        soft: bool,
         /// T1: writes are closed for a handover.
         closed: bool,
+    },
+    /// D4: the lease is lost, the term is not: serve no client, and keep mysqld with its waiting commits as it is.
+    Suspend {
+        /// Why.
+        reason: String,
     },
     /// D: accept no writes, and no replication either until a leader is known.
     Fence {
@@ -201,6 +208,13 @@ pub enum Note {
         term: Term,
         /// Its leadership was taken up again after a restart, not won (T3).
         resumed: bool,
+    },
+    /// D4: this node has lost its lease and serves nobody until it hears a majority, or of a newer term.
+    Suspended {
+        /// Its term.
+        term: Term,
+        /// Why.
+        why: String,
     },
     /// This node leads no more.
     SteppedDown {

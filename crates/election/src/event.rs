@@ -98,6 +98,17 @@ pub enum Request {
         /// The wanted successor.
         target: Option<NodeId>,
     },
+    /// T4: nobody stands, and nobody steps down for a lost lease, until [`Request::Resume`].
+    Pause,
+    /// T4: elections again. On a node that hears no leader: this node may stand although its config says pause.
+    Resume,
+    /// V8: a preference that overrides the node's own config file; `None` = what that file says.
+    Prefer {
+        /// Whose.
+        node: NodeId,
+        /// 0 = never leads.
+        priority: Option<u32>,
+    },
     /// Take no part any more (state STOPPED).
     Disable,
     /// Take part again.
@@ -117,10 +128,14 @@ pub struct LocalView {
     pub source_port: u16,
     /// What this node's own configuration asks for.
     pub wish: Option<Wish>,
+    /// mysqld runs and does not answer (it hangs): connected, but nothing is to be expected of it.
+    pub stuck: bool,
+    /// How often mysqld died or hung lately; such a node is not preferred.
+    pub failures: u32,
 }
 
 /// A mysqld that answers.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct ServerView {
     /// Its `server_uuid`.
     pub server_uuid: Uuid,
@@ -132,6 +147,14 @@ pub struct ServerView {
     pub acknowledging: bool,
     /// Replicas that acknowledge to it.
     pub acknowledging_clients: u32,
+    /// Its commits wait for acknowledgements now: switched on, and not fallen back to going on without (C5).
+    pub semi_sync_on: bool,
+    /// Tells one start of this server from another; `None` = cannot be told.
+    pub start: Option<String>,
+    /// S3: it throws relay logs away when it starts (`relay_log_recovery`).
+    pub drops_relay_logs: bool,
+    /// S3: binlog, relay log and redo log are synced with every transaction: a loss of power loses nothing.
+    pub synced: bool,
 }
 
 /// Timers the core arms; the agent knows how long they are (protocol.md section 11).

@@ -48,6 +48,13 @@ impl Election {
             self.step_down("another node leads in the same term", out);
             return;
         }
+        if info.suspended {
+            // D4: it only asks whether its term still stands. Taken for a sign of life, a leader that is heard and hears
+            // nobody would keep everybody from electing another.
+            let mine = self.config().map(|config| config.id).unwrap_or_default();
+            let report = self.report();
+            return out.send(&from, Message::HeartbeatReply { term, round, config: mine, report });
+        }
         if let Role::Candidate(_) = self.role {
             // Also a pre-vote: a leader is alive after all.
             self.role = Role::Follower;
@@ -64,6 +71,7 @@ impl Election {
         self.patient.clear();
         self.rank = rank;
         self.compare_with_leader(out);
+        self.recover_from_doubt(out);
         out.arm(Timer::LeaderFresh, Delay::ElectionBase);
         out.arm(Timer::Election, Delay::Election { rank });
         let mine = self.config().map(|config| config.id).unwrap_or_default();
@@ -99,7 +107,7 @@ impl Election {
     }
 
     /// F2: what is here and not at the leader, the leader's own transactions left out.
-    fn compare_with_leader(&mut self, out: &mut Out) {
+    pub(crate) fn compare_with_leader(&mut self, out: &mut Out) {
         let (Some(config), Some(leader), Some(server)) =
             (self.config(), &self.leader, self.local.server.as_ref())
         else {
@@ -120,6 +128,11 @@ impl Election {
         let known_already = self.record.errant.contains_set(&extra);
         match &mut self.suspect {
             _ if known_already => self.set_errant(extra, out),
+            // A leader that is not open yet had stopped its receiver before it was elected: nothing is on its way to it.
+            _ if !leader.info.open => {
+                self.suspect = None;
+                self.set_errant(extra, out);
+            }
             // What the leader lacked at one look and still lacks two looks later is not on its way to it.
             Some(suspect) if leader.info.look >= suspect.leader_look + 2 => {
                 let confirmed = suspect.set.intersect(&extra);
@@ -146,6 +159,7 @@ impl Election {
     }
 
     pub(crate) fn on_looked(&mut self, view: LocalView, out: &mut Out) {
+        self.doubt_what_shrank(&view, out);
         self.local = view;
         self.looks += 1;
         if let Role::Leader(_) = self.role {
@@ -154,6 +168,7 @@ impl Election {
         self.look_first = false;
         if self.leader.is_some() {
             self.compare_with_leader(out);
+            self.recover_from_doubt(out);
         }
     }
 }

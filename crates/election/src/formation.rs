@@ -21,14 +21,14 @@ impl Election {
         }
         let mut members = BTreeMap::new();
         for id in idle {
-            members.insert(id, Member { standing: Standing::Idle, priority: 1 });
+            members.insert(id, Member::new(Standing::Idle));
         }
         for id in voters {
             members.insert(id, Member::voter());
         }
         members.entry(self.id.clone()).or_insert_with(Member::voter);
         let count = members.len();
-        let config = GroupConfig { cluster, id: ConfigId { term: 0, version: 1 }, members };
+        let config = GroupConfig { cluster, id: ConfigId { term: 0, version: 1 }, members, paused: false };
         if config.voters().count() == 0 {
             return out.refuse("a cluster needs a node that may lead", "leave out super-idle on one node");
         }
@@ -93,7 +93,7 @@ impl Election {
     /// C4; and news of a config that this node missed (C2).
     pub(crate) fn on_offer(&mut self, from: NodeId, offered: GroupConfig, out: &mut Out) {
         let Some(mine) = self.config() else {
-            if offered.members.contains_key(&self.id) && self.record.term == 0 && offered.id.term == 0 {
+            if offered.members.contains_key(&self.id) && self.record.term == 0 {
                 out.note(Note::Config {
                     what: format!("member of cluster {} on the word of {from}", offered.cluster),
                 });

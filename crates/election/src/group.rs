@@ -28,6 +28,17 @@ pub struct Member {
     /// Preference among equally recent nodes (V8); 0 = never leads.
     #[serde(default = "one")]
     pub priority: u32,
+    /// An operator has set the priority: what the node's own config file says counts no more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pinned: bool,
+    /// C5: an agent without mysqld. It votes, has no data, and never stands.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub witness: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn one() -> u32 {
@@ -37,7 +48,12 @@ fn one() -> u32 {
 impl Member {
     /// A voter of ordinary priority.
     pub fn voter() -> Member {
-        Member { standing: Standing::Voter, priority: 1 }
+        Member::new(Standing::Voter)
+    }
+
+    /// A member of ordinary priority with data.
+    pub fn new(standing: Standing) -> Member {
+        Member { standing, priority: 1, pinned: false, witness: false }
     }
 }
 
@@ -65,6 +81,9 @@ pub struct GroupConfig {
     pub id: ConfigId,
     /// The members by name.
     pub members: BTreeMap<NodeId, Member>,
+    /// T4: nobody stands, and nobody steps down for a lost lease.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub paused: bool,
 }
 
 /// Why two configs may not follow each other (rule C1).
@@ -85,15 +104,44 @@ impl GroupConfig {
         self.voters().count() / 2 + 1
     }
 
-    /// W of rule L4: acknowledgements a commit needs besides the primary itself.
+    /// The voters that have data: all but a witness.
+    pub fn data_voters(&self) -> impl Iterator<Item = &NodeId> {
+        self.voters().filter(|id| !self.is_witness(id))
+    }
+
+    /// An agent without mysqld (C5).
+    pub fn is_witness(&self, id: &NodeId) -> bool {
+        self.members.get(id).is_some_and(|member| member.witness)
+    }
+
+    /// One of the voters is a witness.
+    pub(crate) fn has_witness(&self) -> bool {
+        self.voters().any(|id| self.is_witness(id))
+    }
+
+    /// C5: no majority is without any one voter, so none is without the leader: whatever only the leader has is seen
+    /// by every election. True of one and two voters.
+    pub fn needs_every_voter(&self) -> bool {
+        self.majority() == self.voters().count()
+    }
+
+    /// W of rule L4: acknowledgements a commit needs besides the primary itself, so that every majority of voters
+    /// has somebody who holds it. A witness holds nothing, and cannot acknowledge.
     pub fn acknowledgements(&self) -> u32 {
-        u32::try_from(self.voters().count() / 2).unwrap_or(u32::MAX)
+        let replicas = self.data_voters().count().saturating_sub(1);
+        u32::try_from((self.voters().count() / 2).min(replicas)).unwrap_or(u32::MAX)
     }
 
     /// The greatest W that can have been in force before the last change, if that took a vote away (one at a
     /// time, C1); `None` if nobody here can have lost one.
     pub(crate) fn acknowledgements_before_a_loss(&self) -> Option<u32> {
-        let lost = |member: &Member| matches!(member.standing, Standing::Leaving | Standing::Idle);
+        let witness = self.has_witness();
+        let lost = |member: &Member| match member.standing {
+            Standing::Leaving | Standing::Idle => true,
+            // C5: beside a witness, a voter that is not reached becomes a learner.
+            Standing::Joining => witness,
+            Standing::Voter => false,
+        };
         let voters = self.voters().count() + 1;
         self.members.values().any(lost).then(|| u32::try_from(voters / 2).unwrap_or(u32::MAX))
     }

@@ -40,7 +40,10 @@ impl Election {
         let Role::Leader(leader) = &self.role else {
             return out.refuse("this node does not lead", "ask the leader");
         };
-        if !leader.open || leader.resuming {
+        if self.is_paused() {
+            return out.refuse("the cluster is paused", "end the pause first: xenoncli cluster resume");
+        }
+        if !leader.open || leader.resuming || leader.suspended.is_some() {
             return out.refuse("this leader is not open for writes yet", "try again in a moment");
         }
         if let Some(handover) = &leader.handover {
@@ -107,15 +110,18 @@ impl Election {
     /// V8: leadership goes to a node of higher priority once that has caught up.
     pub(crate) fn give_way_to_preferred(&mut self, out: &mut Out) {
         let (Some(config), Role::Leader(leader)) = (self.config(), &self.role) else { return };
-        let busy = leader.handover.is_some() || self.may_change_config().is_err();
+        let busy = leader.handover.is_some()
+            || self.is_paused()
+            || leader.suspended.is_some()
+            || self.may_change_config().is_err();
         if busy || self.looks < leader.prefer_after_look {
             return;
         }
         let mine = config.priority(&self.id);
-        let preferred = self
-            .succession(leader)
-            .into_iter()
-            .find(|id| config.priority(id) > mine && self.has_caught_up(leader, id));
+        let preferred = self.succession(leader).into_iter().find(|id| {
+            let failed = leader.peers.get(id).is_some_and(|peer| peer.report.failures > 0);
+            config.priority(id) > mine && !failed && self.has_caught_up(leader, id)
+        });
         let Some(target) = preferred else { return };
         let next = self.looks + LOOKS_BETWEEN_PREFERENCES;
         if let Role::Leader(leader) = &mut self.role {
@@ -164,7 +170,7 @@ impl Election {
     }
 
     /// T1: on any failure before the vote the old primary is writable again (the directive says so).
-    fn undo_handover(&mut self, why: &str, out: &mut Out) {
+    pub(crate) fn undo_handover(&mut self, why: &str, out: &mut Out) {
         let Role::Leader(leader) = &mut self.role else { return };
         if let Some(handover) = leader.handover.take() {
             out.disarm(Timer::HandOver);

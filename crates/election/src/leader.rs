@@ -3,12 +3,13 @@
 use crate::core::{Election, Out, Role};
 use crate::effect::{Delay, Note};
 use crate::event::Timer;
-use crate::group::{ConfigId, GroupConfig};
+use crate::group::ConfigId;
 use crate::handover::HandOver;
 use crate::ids::{NodeId, Term};
 use crate::message::{LeaderInfo, Message, Report};
 use crate::position::Position;
 use crate::rules::Rule;
+use crate::waiting::Hardening;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use xenon_gtid::GtidSet;
@@ -22,6 +23,8 @@ pub(crate) struct Leader {
     pub(crate) majority_round: u64,
     /// T3: leadership is being taken up again and mysqld not touched until a majority has answered.
     pub(crate) resuming: bool,
+    /// D4: why it serves nobody: its lease is lost, and nothing yet says that its term is.
+    pub(crate) suspended: Option<String>,
     /// The marker of this term is acknowledged and the server open.
     pub(crate) open: bool,
     /// received(leader) at its election: true before the first look, too.
@@ -34,6 +37,14 @@ pub(crate) struct Leader {
     /// Voters that an operator let go, and whose turn has not come (one at a time, C1).
     pub(crate) to_leave: BTreeSet<NodeId>,
     pub(crate) handover: Option<HandOver>,
+    /// C5: why commits wait for nobody; `None` while they wait.
+    pub(crate) without: Option<String>,
+    /// C5: what was told the operator last.
+    pub(crate) degraded: Option<String>,
+    /// C5: commits wait strictly, so that a third voter can come in.
+    pub(crate) hardening: Option<Hardening>,
+    /// C5: not tried before this look.
+    pub(crate) harden_after_look: u64,
     /// V8: no handover to a preferred node is tried before this look.
     pub(crate) prefer_after_look: u64,
 }
@@ -59,6 +70,8 @@ pub(crate) struct Peer {
     /// The config it has.
     pub(crate) config: ConfigId,
     pub(crate) report: Report,
+    /// Rounds since its server answered.
+    pub(crate) rounds_without_server: u64,
 }
 
 impl Leader {
@@ -67,6 +80,7 @@ impl Leader {
             round: 0,
             majority_round: 0,
             resuming,
+            suspended: None,
             // T3: the marker of this term was seen in the local server, which is open.
             open: resuming,
             elected_at,
@@ -77,13 +91,12 @@ impl Leader {
             carried_over: if resuming { CarriedOver::AfterLook } else { CarriedOver::Yes },
             to_leave: BTreeSet::new(),
             handover: None,
+            without: None,
+            degraded: None,
+            hardening: None,
+            harden_after_look: 0,
             prefer_after_look: 0,
         }
-    }
-
-    /// W: the larger of old and new while the config changes (L4).
-    pub(crate) fn acknowledgements(&self, config: &GroupConfig) -> u32 {
-        config.acknowledgements().max(self.previous_acknowledgements.unwrap_or(0))
     }
 
     /// Heard in one of the last rounds.
@@ -96,6 +109,8 @@ impl Election {
     pub(crate) fn become_leader(&mut self, position: Position, out: &mut Out) {
         let term = self.record.term;
         out.note(Note::Leading { term, resumed: false });
+        // S3: by I2 it has all that was ever acknowledged.
+        self.trust_again("it was elected by voters that have all there is", out);
         self.lead(Leader::new(position.data, false), out);
     }
 
@@ -132,12 +147,34 @@ impl Election {
         if !has_lease {
             out.arm(Timer::Lease, Delay::LeaseFrom { round: 1 });
         }
+        if self.rules_alone() || !self.rules.keep(Rule::MajorityToResume) {
+            // C5: nobody can have been elected without this node, so there is nobody to ask.
+            self.go_on_leading(out);
+        }
+    }
+
+    /// T3, D4: its term stands.
+    fn go_on_leading(&mut self, out: &mut Out) {
+        let term = self.record.term;
+        let Role::Leader(leader) = &mut self.role else { return };
+        let suspended = leader.suspended.take().is_some();
+        if std::mem::take(&mut leader.resuming) || suspended {
+            out.note(Note::Leading { term, resumed: true });
+        }
     }
 
     pub(crate) fn on_heartbeat_timer(&mut self, out: &mut Out) {
         let Role::Leader(leader) = &mut self.role else { return };
         leader.round += 1;
+        for peer in leader.peers.values_mut() {
+            peer.rounds_without_server += 1;
+            if peer.report.position.is_some() {
+                peer.rounds_without_server = 0;
+            }
+        }
+        self.watch_partner(out);
         self.send_heartbeats(out);
+        self.advance_config(out);
         self.tell_target_again(out);
         out.arm(Timer::Heartbeat, Delay::Heartbeat);
         // A cluster of one has its majority without any answer.
@@ -181,6 +218,7 @@ impl Election {
             // there may have been none yet, and followers must not be measured against nothing (F2).
             look: if leader.elected_at.is_empty() && server.is_none() { self.looks } else { self.looks + 1 },
             open: leader.open,
+            suspended: leader.suspended.is_some(),
         }
     }
 
@@ -201,8 +239,9 @@ impl Election {
         if round < peer.round {
             return;
         }
-        *peer = Peer { round, config, report };
+        *peer = Peer { round, config, report, rounds_without_server: peer.rounds_without_server };
         self.count_round(out);
+        self.watch_partner(out);
         self.advance_config(out);
     }
 
@@ -227,16 +266,27 @@ impl Election {
         } else {
             out.arm(Timer::Lease, Delay::LeaseFrom { round });
         }
-        if leader.resuming {
-            leader.resuming = false;
-            out.note(Note::Leading { term: self.record.term, resumed: true });
-        }
+        self.go_on_leading(out);
     }
 
     /// L1.
     pub(crate) fn on_lease_over(&mut self, out: &mut Out) {
-        if let Role::Leader(_) = self.role {
-            self.step_down("no majority heard within the lease", out);
+        let (paused, alone, term) = (self.is_paused(), self.rules_alone(), self.record.term);
+        let Role::Leader(leader) = &mut self.role else { return };
+        // T4. C5: no majority is without this node, so no other leader can come up.
+        if paused || alone || leader.suspended.is_some() {
+            return;
+        }
+        if leader.resuming || !leader.open {
+            // Nothing of it is worth keeping: a server that was never seen open, or not since the agent started.
+            return self.step_down("no majority heard within the lease", out);
+        }
+        let why = "no majority heard within the lease".to_owned();
+        leader.suspended = Some(why.clone());
+        out.note(Note::Suspended { term, why });
+        self.undo_handover("this node lost its lease", out);
+        if !self.rules.keep(Rule::MajorityToResume) {
+            self.go_on_leading(out);
         }
     }
 
@@ -257,6 +307,8 @@ impl Election {
             let position = Position::of(&server.received, &config.cluster, &GtidSet::new());
             leader.carried_over = CarriedOver::When(position);
         }
+        self.note_hardened();
+        self.watch_partner(out);
         self.advance_config(out);
         self.give_way_to_preferred(out);
     }
@@ -264,7 +316,8 @@ impl Election {
     /// L6: cannot serve: fence, and name the successor (T2) instead of sitting on the lease.
     pub(crate) fn on_cannot_serve(&mut self, term: Term, reason: String, out: &mut Out) {
         let Role::Leader(leader) = &self.role else { return };
-        if term != self.record.term {
+        // T4: it leads on, and its mysqld is started again.
+        if term != self.record.term || self.is_paused() {
             return;
         }
         let successor = self.most_recent(leader);
@@ -286,6 +339,7 @@ impl Election {
                 let position = peer.report.position.as_ref();
                 (
                     position.map_or((0, 0), |position| (position.marker, position.data.count())),
+                    Reverse(peer.report.failures > 0),
                     config.priority(id),
                     Reverse(peer.report.unapplied),
                     Reverse((*id).clone()),
@@ -298,7 +352,11 @@ impl Election {
     pub(crate) fn succession(&self, leader: &Leader) -> Vec<NodeId> {
         let Some(config) = self.config() else { return Vec::new() };
         let mut order: Vec<_> = self.fit_peers(leader).collect();
-        order.sort_by_key(|(id, peer)| (Reverse(config.priority(id)), peer.report.unapplied, (*id).clone()));
+        // A node that failed lately is not preferred, whatever its priority: leadership would go to and fro.
+        order.sort_by_key(|(id, peer)| {
+            let priority = Reverse(config.priority(id));
+            (peer.report.failures > 0, priority, peer.report.unapplied, (*id).clone())
+        });
         order.into_iter().map(|(id, _)| id.clone()).collect()
     }
 

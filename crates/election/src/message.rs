@@ -22,6 +22,9 @@ pub struct LeaderInfo {
     pub look: u64,
     /// The leader's mysqld accepts writes: its marker has been acknowledged.
     pub open: bool,
+    /// D4: it has lost its lease and asks whether it may go on: no reason to wait for it with an election.
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 /// A message between agents.
@@ -154,15 +157,24 @@ pub struct Report {
     /// What its own configuration asks for; `None` = nothing in particular.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wish: Option<Wish>,
+    /// Its mysqld hangs.
+    #[serde(default)]
+    pub stuck: bool,
+    /// How often its mysqld died or hung lately.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// What a node's own configuration says of its place in the group. The leader puts it into the config of all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Wish {
     /// Preference among equally recent nodes (V8); 0 = never leads.
     pub priority: u32,
     /// It follows for ever.
     pub idle: bool,
+    /// C5: it has no mysqld; it only votes.
+    #[serde(default)]
+    pub witness: bool,
 }
 
 /// Why a vote was refused.
@@ -195,6 +207,11 @@ pub enum Refusal {
     },
     /// The answering node does not vote.
     NotVoter,
+    /// S3: the vote is given, but it counts only beside every other voter's.
+    Doubtful {
+        /// Why the answering node may have lost what it had acknowledged.
+        reason: String,
+    },
     /// The answering node could not stop its receiver or read its position.
     Unreadable {
         /// What went wrong.
@@ -211,6 +228,9 @@ impl fmt::Display for Refusal {
             Refusal::AlreadyVoted { to } => write!(f, "I voted for {to} in this term"),
             Refusal::Behind { mine, .. } => write!(f, "it lacks what I have: {mine}"),
             Refusal::NotVoter => write!(f, "I am no voter"),
+            Refusal::Doubtful { reason } => {
+                write!(f, "yes, but my vote counts only beside everybody's (S3): {reason}")
+            }
             Refusal::Unreadable { reason } => write!(f, "my position cannot be read: {reason}"),
         }
     }

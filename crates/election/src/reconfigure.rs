@@ -8,6 +8,7 @@ use crate::leader::{CarriedOver, Leader};
 use crate::message::{Message, Wish};
 use crate::position::Position;
 use crate::rules::Rule;
+use crate::waiting::Wait;
 
 impl Election {
     pub(crate) fn add_members(&mut self, nodes: Vec<NodeId>, idle: bool, out: &mut Out) {
@@ -19,7 +20,7 @@ impl Election {
         for id in nodes {
             match next.standing(&id) {
                 None => {
-                    next.members.insert(id.clone(), Member { standing, priority: 1 });
+                    next.members.insert(id.clone(), Member::new(standing));
                     added.push(id.to_string());
                 }
                 Some(Standing::Idle) if !idle => {
@@ -68,6 +69,12 @@ impl Election {
         if let Err((what, cure)) = self.may_change_config() {
             return out.refuse(what, cure);
         }
+        if let Some(silent) = self.needed_and_silent(&next, &voters) {
+            return out.refuse(
+                format!("without {} the rest has no majority: {silent} not answer", name_list(&voters)),
+                "bring them back, or remove those that do not answer first",
+            );
+        }
         if let Role::Leader(leader) = &mut self.role {
             leader.to_leave.extend(voters.iter().cloned());
         }
@@ -79,8 +86,20 @@ impl Election {
             self.tell_removed(&others, out);
         }
         self.advance_config(out);
+        self.watch_partner(out);
         let names: Vec<_> = voters.iter().chain(&others).map(NodeId::to_string).collect();
         out.answer(format!("removing {}", names.join(", ")));
+    }
+
+    /// Who of the voters that are left is not heard, if this leader would have no majority with the rest.
+    fn needed_and_silent(&self, config: &GroupConfig, going: &[NodeId]) -> Option<String> {
+        let Role::Leader(leader) = &self.role else { return None };
+        let left: Vec<&NodeId> = config.voters().filter(|id| !going.contains(id)).collect();
+        let silent: Vec<NodeId> =
+            left.iter().filter(|id| ***id != self.id && !leader.hears(id)).map(|id| (*id).clone()).collect();
+        let heard = left.len() - silent.len();
+        let verb = if silent.len() == 1 { "does" } else { "do" };
+        (heard < left.len() / 2 + 1).then(|| format!("{} {verb}", name_list(&silent)))
     }
 
     /// C1: only the leader, its marker acknowledged, the last change settled.
@@ -101,6 +120,11 @@ impl Election {
 
     /// C1: a majority has this config and this term, and this term's marker is acknowledged.
     fn is_settled(&self, leader: &Leader) -> bool {
+        leader.open && self.has_quorum(leader)
+    }
+
+    /// A majority has this config and this term: no older one wins an election any more (I7).
+    fn has_quorum(&self, leader: &Leader) -> bool {
         let Some(config) = self.config() else { return false };
         let have = config
             .voters()
@@ -109,12 +133,16 @@ impl Election {
                     || leader.peers.get(id).is_some_and(|peer| peer.round > 0 && peer.config == config.id)
             })
             .count();
-        leader.open && (have >= config.majority() || !self.rules.keep(Rule::SettleFirst))
+        have >= config.majority() || !self.rules.keep(Rule::SettleFirst)
     }
 
     /// C1: whether a majority of the current config is seen to have what was acknowledged before it.
     fn is_carried_over(&self, leader: &Leader) -> bool {
         let Some(config) = self.config() else { return false };
+        if config.needs_every_voter() {
+            // C5: this leader, which has it, is part of every majority.
+            return true;
+        }
         let wanted = match &leader.carried_over {
             _ if !self.rules.keep(Rule::CarryOverFirst) => return true,
             CarriedOver::Yes => return true,
@@ -130,10 +158,10 @@ impl Election {
 
     /// Whether a node without a vote may still acknowledge commits. Its acknowledgement would count towards
     /// W though no majority could be built on it, so W must not shrink before it has stopped.
-    fn stray_acknowledgements(&self, leader: &Leader) -> bool {
+    pub(crate) fn stray_acknowledgements(&self, leader: &Leader) -> bool {
         let (Some(config), Some(server)) = (self.config(), self.local.server.as_ref()) else { return true };
         let strays = leader.peers.iter().any(|(id, peer)| {
-            !config.is_voter(id)
+            !self.may_acknowledge(config, id)
                 && leader.hears(id)
                 && (peer.report.acknowledging || peer.config != config.id)
         });
@@ -146,12 +174,14 @@ impl Election {
         let known = leader
             .peers
             .iter()
-            .filter(|(id, peer)| config.is_voter(id) && leader.hears(id) && peer.report.acknowledging)
+            .filter(|(id, peer)| {
+                self.may_acknowledge(config, id) && leader.hears(id) && peer.report.acknowledging
+            })
             .count();
         strays || silent && server.acknowledging_clients as usize > known
     }
 
-    fn change_config(&mut self, mut next: GroupConfig, what: &str, out: &mut Out) {
+    pub(crate) fn change_config(&mut self, mut next: GroupConfig, what: &str, out: &mut Out) {
         let Some(current) = self.record.config.clone() else { return };
         if let Err(apart) = next.check_follows(&current)
             && self.rules.keep(Rule::OneVoterAtATime)
@@ -160,11 +190,20 @@ impl Election {
         }
         next.id.term = self.record.term;
         next.id.version = current.id.version + 1;
+        if self.rules_alone() && next.needs_every_voter() {
+            // C5: no majority of either is without this leader, so it does not matter who has heard of the change.
+            self.record.settled = Some(next.id);
+        }
+        let strict = current.acknowledgements();
+        let wait = match &self.role {
+            Role::Leader(leader) => self.wait(leader, &current),
+            _ => Wait { acknowledgements: strict, soft: false },
+        };
         if let Role::Leader(leader) = &mut self.role
             && next.voters().ne(current.voters())
         {
             leader.previous_acknowledgements =
-                self.rules.keep(Rule::LargerW).then(|| leader.acknowledgements(&current));
+                self.rules.keep(Rule::LargerW).then_some(wait.acknowledgements);
             leader.carried_over = CarriedOver::AfterLook;
             // Whoever votes no more is on its way out already. Were it kept here, it would be let go again as
             // soon as it is taken in again.
@@ -181,8 +220,13 @@ impl Election {
     /// Takes the next step of what is under way: settle, raise a learner (C3), let a member go.
     pub(crate) fn advance_config(&mut self, out: &mut Out) {
         let Role::Leader(leader) = &self.role else { return };
-        if !self.is_settled(leader) {
+        if !self.has_quorum(leader) || leader.suspended.is_some() {
             return;
+        }
+        self.settle_alone();
+        let Role::Leader(leader) = &self.role else { return };
+        if !leader.open {
+            return self.do_without_the_lost(out);
         }
         let carried_over = self.is_carried_over(leader);
         if leader.previous_acknowledgements.is_some() {
@@ -199,9 +243,53 @@ impl Election {
             }
             leader.carried_over = CarriedOver::Yes;
         }
-        let Some((next, what, removed)) = self.next_config() else { return };
+        let Some((next, what, removed)) = self.next_config() else {
+            if let Role::Leader(leader) = &mut self.role {
+                leader.hardening = None;
+            }
+            return;
+        };
+        if !self.hardened(&next, out) {
+            return;
+        }
         self.change_config(next, &what, out);
         self.tell_removed(&removed, out);
+    }
+
+    /// C5: from here on no majority is without this leader, in this config or in an older one. So it does not matter who
+    /// else acknowledges, and the config before has no say any more. Kept on disk: it holds after a restart, too.
+    fn settle_alone(&mut self) {
+        let Some(config) = self.config().filter(|config| config.needs_every_voter()) else { return };
+        let id = config.id;
+        if self.record.settled != Some(id) {
+            self.record.settled = Some(id);
+            self.dirty = true;
+        }
+        if let Role::Leader(leader) = &mut self.role {
+            leader.previous_acknowledgements = None;
+        }
+    }
+
+    /// C5: elected with the witness's vote, a leader cannot have its marker acknowledged by the very node whose loss has
+    /// made it leader. It may turn that one into a learner before its marker is acknowledged (C1 asks for that so that
+    /// what is acknowledged is held by every majority): the leader has all there is (I2), and is part of every majority
+    /// that is left.
+    fn do_without_the_lost(&mut self, out: &mut Out) {
+        let (Some(config), Role::Leader(leader)) = (self.config(), &self.role) else { return };
+        let Some(lost) = config.data_voters().find(|id| self.must_do_without(leader, id)).cloned() else {
+            return;
+        };
+        let mut next = config.clone();
+        if let Some(member) = next.members.get_mut(&lost) {
+            member.standing = Standing::Joining;
+        }
+        if next.needs_every_voter() {
+            self.change_config(
+                next,
+                &format!("{lost} is not reached: a learner until it has caught up again (C5)"),
+                out,
+            );
+        }
     }
 
     fn next_config(&self) -> Option<(GroupConfig, String, Vec<NodeId>)> {
@@ -217,7 +305,29 @@ impl Election {
                     next.members.insert(id.clone(), Member { standing: Standing::Idle, ..member.clone() });
                     return Some((next, format!("{id} follows for ever, as its config says"), Vec::new()));
                 }
-                Standing::Joining if self.has_caught_up(leader, id) => {
+                Standing::Joining | Standing::Voter if self.witness_wish(leader, id) != member.witness => {
+                    // C5: from data to none or back is leaving and joining: its votes must never rest on what it has no
+                    // more.
+                    let witness = !member.witness;
+                    let changed = Member { standing: Standing::Joining, witness, ..member.clone() };
+                    next.members.insert(id.clone(), changed);
+                    let what = if witness { "a witness" } else { "a node with data" };
+                    return Some((next, format!("{id} is to be {what}, as its config says"), Vec::new()));
+                }
+                Standing::Joining if member.witness => {
+                    // More than one would make majorities without data.
+                    if leader.hears(id) && !config.has_witness() {
+                        next.members
+                            .insert(id.clone(), Member { standing: Standing::Voter, ..member.clone() });
+                        return Some((next, format!("{id} votes now, as a witness"), Vec::new()));
+                    }
+                }
+                Standing::Voter if self.must_do_without(leader, id) => {
+                    next.members.insert(id.clone(), Member { standing: Standing::Joining, ..member.clone() });
+                    let what = format!("{id} is not reached: a learner until it has caught up again (C5)");
+                    return Some((next, what, Vec::new()));
+                }
+                Standing::Joining if self.has_caught_up(leader, id) && self.may_be_raised(config, id) => {
                     next.members.insert(id.clone(), Member { standing: Standing::Voter, ..member.clone() });
                     return Some((next, format!("{id} has caught up and votes now"), Vec::new()));
                 }
@@ -225,10 +335,15 @@ impl Election {
             }
             if let Some(wish) = self.wish_of(leader, id)
                 && wish.priority != member.priority
+                && !member.pinned
             {
                 next.members.insert(id.clone(), Member { priority: wish.priority, ..member.clone() });
                 return Some((next, format!("{id} has priority {} now", wish.priority), Vec::new()));
             }
+        }
+        if config.paused && self.resumed_here {
+            next.paused = false;
+            return Some((next, "the pause is over, as an operator said".to_owned(), Vec::new()));
         }
         let leaving = leader.to_leave.iter().find(|id| config.is_voter(id))?;
         for (id, member) in &mut next.members {
@@ -238,6 +353,12 @@ impl Election {
             }
         }
         Some((next, format!("{leaving} votes no more"), Vec::new()))
+    }
+
+    /// What it says it is; as it was while it does not say.
+    fn witness_wish(&self, leader: &Leader, id: &NodeId) -> bool {
+        let is = self.config().is_some_and(|config| config.is_witness(id));
+        if *id == self.id { is } else { self.wish_of(leader, id).map_or(is, |wish| wish.witness) }
     }
 
     fn wish_of(&self, leader: &Leader, id: &NodeId) -> Option<Wish> {
@@ -275,6 +396,11 @@ impl Election {
             out.send(id, Message::Offer { config: config.clone() });
         }
     }
+}
+
+fn name_list(nodes: &[NodeId]) -> String {
+    let names: Vec<_> = nodes.iter().map(NodeId::as_str).collect();
+    names.join(", ")
 }
 
 /// Transactions that a learner may lag behind and still be raised: about one look's worth under load.

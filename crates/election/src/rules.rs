@@ -50,6 +50,12 @@ pub enum Rule {
     CarryOverFirst,
     /// C2: a node takes newer configs only.
     NewerConfigsOnly,
+    /// S3: the vote of a node that may have lost what it acknowledged counts only beside all the others'.
+    WeighDoubt,
+    /// C5: commits wait for fewer only where nobody can be elected without the leader.
+    LowerOnlyAlone,
+    /// C5: before a third voter comes in, one of the others has all that was told OK.
+    HardenBeforeThird,
 }
 
 impl Rules {

@@ -24,9 +24,9 @@ impl Election {
             return State::Stopped;
         }
         match &self.role {
-            Role::Leader(_) => State::Leader,
+            Role::Leader(leader) if leader.suspended.is_none() => State::Leader,
             Role::Candidate(_) => State::Candidate,
-            Role::Follower => State::of_follower(
+            Role::Leader(_) | Role::Follower => State::of_follower(
                 self.config().and_then(|config| config.standing(&self.id)),
                 !self.record.errant.is_empty(),
             ),
@@ -36,7 +36,7 @@ impl Election {
     /// The leader of the current term that this node hears or is.
     pub fn leader(&self) -> Option<&NodeId> {
         match &self.role {
-            Role::Leader(_) => Some(&self.id),
+            Role::Leader(leader) => leader.suspended.is_none().then_some(&self.id),
             _ if self.leader_fresh => self.leader.as_ref().map(|known| &known.id),
             _ => None,
         }
@@ -44,7 +44,7 @@ impl Election {
 
     /// This node leads and its marker is acknowledged.
     pub fn is_open_leader(&self) -> bool {
-        matches!(&self.role, Role::Leader(leader) if leader.open)
+        matches!(&self.role, Role::Leader(leader) if leader.open && leader.suspended.is_none())
     }
 
     /// A planned handover is under way here.

@@ -33,7 +33,7 @@ impl Election {
         if self.config().is_some_and(|mine| mine.id > config) {
             self.teach_config(&from, out);
         }
-        let refusal = self.pre_vote_refusal(&from, asked, config);
+        let refusal = self.pre_vote_refusal(&from, asked, config).or_else(|| self.doubtful());
         if let Some(Refusal::LeaderAlive { .. }) = refusal {
             // Its timer ran out a moment before ours: a yes when ours does spares it a whole timeout.
             self.patient.insert(from.clone(), asked);
@@ -52,7 +52,9 @@ impl Election {
         if !self.is_voter() || !mine.is_voter(from) && mine.id == config {
             return Some(Refusal::NotVoter);
         }
-        if let Role::Leader(_) = self.role {
+        if let Role::Leader(leader) = &self.role
+            && leader.suspended.is_none()
+        {
             // Before its lease is over a leader is alive by definition; after it, it is a follower.
             return Some(Refusal::LeaderAlive { leader: self.id.clone() });
         }
@@ -77,7 +79,8 @@ impl Election {
         let config = self.config().map(|config| config.id).unwrap_or_default();
         for (from, asked) in std::mem::take(&mut self.patient) {
             if self.pre_vote_refusal(&from, asked, config).is_none() {
-                out.send(&from, Message::PreVoteReply { term: self.record.term, asked, refusal: None });
+                let refusal = self.doubtful();
+                out.send(&from, Message::PreVoteReply { term: self.record.term, asked, refusal });
             }
         }
     }
@@ -132,6 +135,11 @@ impl Election {
         if !voters && self.rules.keep(Rule::OnlyVotersVote) {
             return Some(Refusal::NotVoter);
         }
+        if self.local.wish.is_some_and(|wish| wish.witness) && !self.is_witness() {
+            // It may have had data, and acknowledged some, before it was told to be a witness.
+            let reason = "it is to be a witness, and its cluster does not know that yet".to_owned();
+            return Some(Refusal::Unreadable { reason });
+        }
         match &self.record.vote {
             Some(to) if to != from && self.rules.keep(Rule::OneVoteATerm) => {
                 Some(Refusal::AlreadyVoted { to: to.clone() })
@@ -153,6 +161,8 @@ impl Election {
             // The best look there is: nothing can be added to it before a leader is followed.
             server.received = received.clone();
             self.look_first = false;
+            // F2: a leader may be known by now, and what was drained into the binlog until the freeze is news.
+            self.compare_with_leader(out);
         }
         let position = result.map(|received| Position::of(&received, &cluster, &self.record.errant));
         if let Role::Candidate(candidate) = &self.role
@@ -183,7 +193,8 @@ impl Election {
             self.record.vote = Some(from.clone());
             self.dirty = true;
         }
-        out.send(from, Message::VoteReply { term: self.record.term, refusal: None });
+        let refusal = self.doubtful();
+        out.send(from, Message::VoteReply { term: self.record.term, refusal });
         out.note(Note::VoteGranted { to: from.clone(), term: self.record.term });
         out.arm(Timer::Election, Delay::Election { rank: 1 });
     }
@@ -194,6 +205,12 @@ impl Election {
             || !self.rules.keep(Rule::ComparePositions)
             || !self.rules.keep(Rule::CompareData) && theirs.marker == mine.marker
             || !self.rules.keep(Rule::CompareMarkers) && theirs.data.contains_set(&mine.data)
+    }
+
+    /// S3: what goes with a vote that counts only beside every other.
+    fn doubtful(&self) -> Option<Refusal> {
+        let doubt = self.record.doubt.as_ref().filter(|_| self.rules.keep(Rule::WeighDoubt))?;
+        Some(Refusal::Doubtful { reason: doubt.reason.clone() })
     }
 
     fn deny(&self, from: &NodeId, refusal: Refusal, out: &mut Out) {

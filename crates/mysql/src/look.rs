@@ -63,7 +63,9 @@ fn statements(dialect: &Dialect, semi_sync: &[String], short: bool) -> String {
     format!(
         "SHOW {} STATUS FOR CHANNEL ''; \
          SELECT @@global.gtid_purged, @@global.gtid_executed, @@server_uuid, @@version, @@server_id, @@global.read_only, \
-         @@global.super_read_only, @@pid_file, @@datadir, @@global.gtid_mode, @@global.log_bin, @@global.{}; \
+         @@global.super_read_only, @@pid_file, @@datadir, @@global.gtid_mode, @@global.log_bin, @@global.{}, \
+         @@global.offline_mode, @@global.relay_log_recovery, @@global.sync_binlog, \
+         @@global.innodb_flush_log_at_trx_commit, @@global.sync_relay_log; \
          {semi_sync}; \
          SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'{binlog}",
         words.replica, words.log_replica_updates
@@ -103,6 +105,9 @@ fn decode(sets: Vec<Rows>) -> Result<ServerState, SqlError> {
         gtid_mode_on: column(9).eq_ignore_ascii_case("ON"),
         log_bin: is_on(&column(10)),
         log_replica_updates: is_on(&column(11)),
+        offline_mode: is_on(&column(12)),
+        relay_log_recovery: is_on(&column(13)),
+        synced: (14..=16).all(|index| column(index) == "1"),
         binlog_file,
         binlog_position,
     })

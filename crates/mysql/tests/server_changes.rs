@@ -28,7 +28,7 @@ async fn closing_is_bounded_behind_a_commit_that_waits_for_an_acknowledgement() 
     assert!(door.observe(LONG).await.unwrap().super_read_only);
     control.open_for_writes(LONG).await.unwrap();
 
-    control.semi_sync_source(true, 1, LONG).await.unwrap();
+    control.semi_sync_source(true, 1, false, LONG).await.unwrap();
     let state = door.observe(LONG).await.unwrap().semi_sync_source.unwrap();
     assert!(state.enabled && state.after_sync && state.wait_no_replica && state.wait_for_replicas == 1);
     assert_eq!(state.timeout_ms, xenon_mysql::SEMI_SYNC_TIMEOUT_MS);
@@ -81,7 +81,7 @@ async fn a_marker_is_written_once_and_waits_with_nobody_to_acknowledge() {
     assert_eq!(state.executed.to_string(), format!("{CLUSTER}:2-3:7"));
 
     // With nobody to acknowledge: no answer in time, and its thread counts as harmless, so the door opens again.
-    control.semi_sync_source(true, 1, LONG).await.unwrap();
+    control.semi_sync_source(true, 1, false, LONG).await.unwrap();
     let error = control.write_marker(&cluster, 8, Duration::from_millis(200)).await.unwrap_err();
     assert!(matches!(error, SqlError::Timeout { .. }), "{error}");
     drop(control);

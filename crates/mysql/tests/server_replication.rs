@@ -143,7 +143,7 @@ async fn nothing_is_changed_while_a_given_up_start_is_stuck() {
     // channel, START waits for the channel.
     let mut control = door.control(LONG).await.unwrap();
     control.stop_receiver(LONG).await.unwrap();
-    control.semi_sync_source(true, 1, LONG).await.unwrap();
+    control.semi_sync_source(true, 1, false, LONG).await.unwrap();
     control.start_receiver(LONG).await.unwrap();
     pair.receiving().await;
     pair.source.sql("INSERT INTO d.t VALUES (1)").await;
@@ -183,7 +183,7 @@ async fn a_marker_waits_for_its_acknowledgement() {
     let mut replica = pair.replica.door.control(LONG).await.unwrap();
     replica.stop_receiver(LONG).await.unwrap();
     let mut source = pair.source.door.control(LONG).await.unwrap();
-    source.semi_sync_source(true, 1, LONG).await.unwrap();
+    source.semi_sync_source(true, 1, false, LONG).await.unwrap();
     let started = Instant::now();
     let writing =
         tokio::spawn(async move { (source.write_marker(&cluster, 5, LONG).await, Instant::now(), source) });

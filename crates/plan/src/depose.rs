@@ -65,7 +65,57 @@ pub(crate) fn plan<'a>(reason: &str, seen: &'a Seen, plan: &mut Plan) -> Option<
     if !seen.sessions_killed || !server.super_read_only {
         plan.push(Step::KillSessions, format!("clients must look for the new primary: {reason}"));
     }
+    if server.offline_mode && seen.offline_is_ours {
+        plan.push(Step::GoOnline, "nobody can write here any more, and readers need not be kept out");
+    }
     Some(server)
+}
+
+/// D4: as little as keeps clients from being served. The term may still stand, and then its waiting commits will be
+/// acknowledged; a server that is killed for them comes back with transactions that nobody else has.
+pub(crate) fn plan_suspended(reason: &str, seen: &Seen, plan: &mut Plan) {
+    if matches!(seen.address, Address::Here | Address::Unknown) {
+        plan.push(Step::AddressDown, format!("this node must not hold the address: {reason}"));
+    }
+    if seen.process != Process::Running {
+        return;
+    }
+    match seen.health {
+        Verdict::Hung => {
+            plan.troubles.push(
+                "mysqld hangs while no majority is heard; nothing that it does can be acknowledged, so it is left alone"
+                    .to_owned(),
+            );
+            return;
+        }
+        Verdict::Dying if may_be_open(seen) => {
+            return plan.push(
+                Step::KillMysqld,
+                format!("it shuts down, which would tell its waiting commits OK (D2): {reason}"),
+            );
+        }
+        Verdict::Dying => return,
+        _ => {}
+    }
+    let Some(server) = &seen.server else { return };
+    if server.super_read_only {
+        if !seen.sessions_killed {
+            plan.push(Step::KillSessions, format!("clients must look for the new primary: {reason}"));
+        }
+        return;
+    }
+    if server.offline_mode {
+        return;
+    }
+    if seen.drain_timed_out {
+        plan.push(
+            Step::GoOffline,
+            format!("its commits wait for acknowledgements, and the term may still stand (D4): {reason}"),
+        );
+        return;
+    }
+    plan.push(Step::CloseWrites, reason);
+    plan.push(Step::KillSessions, format!("clients must look for the new primary: {reason}"));
 }
 
 /// What was last known does not rule out that clients write here.

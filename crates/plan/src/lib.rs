@@ -38,8 +38,9 @@ pub fn plan(role: &Role, seen: &Seen) -> Plan {
     }
     match role {
         Role::Unmanaged | Role::Hold | Role::Stopped => {}
-        Role::Primary { term, markers, acknowledgements, closed } => {
-            promote::plan(*term, markers, *acknowledgements, *closed, seen, &mut plan);
+        Role::Primary { term, markers, acknowledgements, soft, closed } => {
+            let wait = promote::Wait { acknowledgements: *acknowledgements, soft: *soft };
+            promote::plan(*term, markers, wait, *closed, seen, &mut plan);
         }
         Role::Fenced { reason } => {
             depose::plan(reason, seen, &mut plan);
@@ -49,6 +50,7 @@ pub fn plan(role: &Role, seen: &Seen) -> Plan {
             let acknowledge = *acknowledge && !seen.faults.folder.is_lost();
             follow::plan(source, acknowledge, seen, &mut plan);
         }
+        Role::Suspended { reason } => depose::plan_suspended(reason, seen, &mut plan),
         Role::Invalid { errant } => follow::plan_invalid(errant, seen, &mut plan),
         Role::Removed => follow::plan_removed(seen, &mut plan),
     }

@@ -36,6 +36,13 @@ pub struct ServerState {
     pub log_bin: bool,
     /// `@@log_replica_updates` is on; without it a replica cannot become a source.
     pub log_replica_updates: bool,
+    /// `@@offline_mode`: clients without a special right are turned away.
+    pub offline_mode: bool,
+    /// `@@relay_log_recovery`: a start throws away what was received and not applied (S3).
+    pub relay_log_recovery: bool,
+    /// Binlog, redo log and relay log are synced with every transaction (`sync_binlog=1`,
+    /// `innodb_flush_log_at_trx_commit=1`, `sync_relay_log=1`): a loss of power takes nothing back (S3).
+    pub synced: bool,
     /// Current binlog file and position, for the tables that Xenon's users know.
     pub binlog_file: String,
     /// Position in [`ServerState::binlog_file`], bytes.

@@ -15,28 +15,33 @@ fn has_marker(server: &ServerState, term: u64, markers: &Uuid) -> bool {
     server.executed.last_number(markers).is_some_and(|marker| marker >= term)
 }
 
-/// It waits for W acknowledgements and never goes on without.
-pub(crate) fn semi_sync_is_right(source: &SemiSyncSource, acknowledgements: u32) -> bool {
+/// How commits wait (L4).
+#[derive(Clone, Copy)]
+pub(crate) struct Wait {
+    /// W.
+    pub(crate) acknowledgements: u32,
+    /// C5: only while a replica is connected.
+    pub(crate) soft: bool,
+}
+
+/// It waits for W acknowledgements and never goes on without, but as C5 allows.
+pub(crate) fn semi_sync_is_right(source: &SemiSyncSource, wait: Wait) -> bool {
+    let Wait { acknowledgements, soft } = wait;
     let count_is_right = source.wait_for_replicas == acknowledgements.max(1);
     // W = 0: a cluster of one voter has nobody to wait for.
     let on_is_right = source.enabled == (acknowledgements > 0);
     // After the commit (AFTER_COMMIT) others read a row before a majority has it, and no rewind (W1) gets rid of it.
-    let waits =
-        count_is_right && source.timeout_ms >= NO_TIMEOUT_MS && source.wait_no_replica && source.after_sync;
+    let waits = count_is_right
+        && source.timeout_ms >= NO_TIMEOUT_MS
+        && source.wait_no_replica != soft
+        && source.after_sync;
     on_is_right && (acknowledgements == 0 || waits)
 }
 
 /// A timeout of this many milliseconds (about 30 years) or more counts as none.
 pub const NO_TIMEOUT_MS: u64 = 1_000_000_000_000;
 
-pub(crate) fn plan(
-    term: u64,
-    markers: &Uuid,
-    acknowledgements: u32,
-    closed: bool,
-    seen: &Seen,
-    plan: &mut Plan,
-) {
+pub(crate) fn plan(term: u64, markers: &Uuid, wait: Wait, closed: bool, seen: &Seen, plan: &mut Plan) {
     // A server that is going down takes no statements; the leader hands over (L6).
     if seen.process != Process::Running || seen.health == Verdict::Dying {
         return;
@@ -52,13 +57,7 @@ pub(crate) fn plan(
     if !marked && !before_the_marker(term, server, seen, plan) {
         return;
     }
-    let alone = acknowledgements == 0 && server.semi_sync_source.is_some_and(|source| source.enabled);
-    if alone && !server.super_read_only && seen.drain_timed_out {
-        // Nobody is left to acknowledge them. They are in the binlog of the only voter, so a restart commits them.
-        plan.push(Step::KillMysqld, "its commits wait for replicas that are no voters any more (L4)");
-        return;
-    }
-    semi_sync(acknowledgements, server, plan);
+    semi_sync(wait, server, plan);
     // Or closed by a step above.
     let is_closed = server.super_read_only || plan.has(&Step::CloseWrites);
     if is_closed {
@@ -75,6 +74,9 @@ pub(crate) fn plan(
     }
     if seen.variables != Some(Variables::Primary) {
         plan.push(Step::SetVariables { role: Variables::Primary }, "this server is the primary");
+    }
+    if server.offline_mode && seen.offline_is_ours {
+        plan.push(Step::GoOnline, "this node leads on, and clients may come back");
     }
     if !server.is_writable() || is_closed {
         plan.push(Step::Open, "the marker is acknowledged (L2)");
@@ -108,29 +110,40 @@ fn release(server: &ServerState, seen: &Seen, plan: &mut Plan) {
     plan.push(Step::ReleaseCommits { gtid }, why);
 }
 
-fn semi_sync(acknowledgements: u32, server: &ServerState, plan: &mut Plan) {
+fn semi_sync(wait: Wait, server: &ServerState, plan: &mut Plan) {
+    let Wait { acknowledgements, soft } = wait;
+    let on = Step::SemiSyncSourceOn { acknowledgements, soft };
+    let switched_off = plan.has(&Step::SemiSyncSourceOff);
     match &server.semi_sync_source {
-        Some(source)
-            if semi_sync_is_right(source, acknowledgements) && !plan.has(&Step::SemiSyncSourceOff) => {}
-        Some(_) if acknowledgements > 0 => plan.push(
-            Step::SemiSyncSourceOn { acknowledgements },
-            "before any write: a commit is told OK only when a majority has it (L4)",
-        ),
-        Some(_) if plan.has(&Step::SemiSyncSourceOff) => {}
-        Some(_) => {
-            let why = "a cluster of one voter has nobody to wait for (L4)";
-            if !server.super_read_only {
-                // D2: it is switched off on a drained server only.
-                plan.push(Step::CloseWrites, why);
-            }
-            plan.push(Step::SemiSyncSourceOff, why);
+        Some(source) if semi_sync_is_right(source, wait) && !switched_off => {}
+        Some(_) if acknowledgements > 0 => {
+            let why = if soft {
+                "a commit waits while its replica is connected; nobody is elected without this node (C5)"
+            } else {
+                "before any write: a commit is told OK only when a majority has it (L4)"
+            };
+            plan.push(on, why);
         }
+        Some(_) if switched_off => {}
+        Some(source) if source.enabled && !server.super_read_only => {
+            // D2 asks that it is never switched off where the server may be deposed: then waiting commits would be told OK
+            // that no voter has. Here every majority has this node in it, and its vote compares what it has.
+            plan.push(
+                Step::StopWaiting,
+                "nobody is elected without this node, so nothing is lost by not waiting (C5)",
+            );
+        }
+        Some(source) if source.enabled => {
+            plan.push(
+                Step::SemiSyncSourceOff,
+                "a cluster of one voter with data has nobody to wait for (L4)",
+            );
+        }
+        // Off, with W = 0 and settings that only matter when it is on.
+        Some(_) => {}
         None if acknowledgements > 0 => {
             // Without the plugin no write is safe, so the server stays closed: a failed step is never skipped.
-            plan.push(
-                Step::SemiSyncSourceOn { acknowledgements },
-                "the semi-sync plugin is not loaded; it is installed first (L4)",
-            );
+            plan.push(on, "the semi-sync plugin is not loaded; it is installed first (L4)");
         }
         None => {}
     }

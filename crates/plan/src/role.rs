@@ -19,11 +19,18 @@ pub enum Role {
         markers: Uuid,
         /// W: replicas a commit waits for (L4).
         acknowledgements: u32,
+        /// C5: a commit goes on without them while no replica is connected.
+        soft: bool,
         /// T1: writes closed for a handover.
         closed: bool,
     },
     /// D: read-only until a leader is known.
     Fenced {
+        /// Why.
+        reason: String,
+    },
+    /// D4: the lease is lost, the term is not: no client is served, and mysqld is kept with what waits in it.
+    Suspended {
         /// Why.
         reason: String,
     },
@@ -68,6 +75,8 @@ pub struct Seen {
     pub sessions_killed: bool,
     /// The last attempt to close writes ran into its bound (D1): D3 is due.
     pub drain_timed_out: bool,
+    /// The server's `offline_mode`, if on, is this agent's doing (D4) and not an operator's.
+    pub offline_is_ours: bool,
     /// A stopped receiver or applier that reported an error may be tried again now.
     pub retry_due: bool,
     /// What is wrong with it, of what its answers do not show.

@@ -51,9 +51,17 @@ pub enum Step {
     SemiSyncSourceOn {
         /// W.
         acknowledgements: u32,
+        /// C5: go on without, while no replica is connected.
+        soft: bool,
     },
     /// Semi-sync source side off, on a drained read-only server only (D2).
     SemiSyncSourceOff,
+    /// C5: semi-sync source side off on an open server, which lets waiting commits go on.
+    StopWaiting,
+    /// D4: `offline_mode=1`: clients are sent away, commits that wait go on waiting.
+    GoOffline,
+    /// `offline_mode=0`.
+    GoOnline,
     /// Semi-sync replica side.
     SemiSyncReplica {
         /// On.
@@ -103,6 +111,9 @@ impl Step {
             Step::Repoint { .. } => "repoint",
             Step::SemiSyncSourceOn { .. } => "semi-sync-source-on",
             Step::SemiSyncSourceOff => "semi-sync-source-off",
+            Step::StopWaiting => "stop-waiting",
+            Step::GoOffline => "go-offline",
+            Step::GoOnline => "go-online",
             Step::SemiSyncReplica { .. } => "semi-sync-replica",
             Step::AllowOwnWrites => "allow-own-writes",
             Step::WriteMarker { .. } => "write-marker",
@@ -131,9 +142,20 @@ impl fmt::Display for Step {
             Step::WaitApplied { set } => write!(f, "apply what was received: {}", brief(set)),
             Step::PointAnew { source } => write!(f, "replicate from {source}"),
             Step::Repoint { source } => write!(f, "replicate from {source}, keeping the relay logs"),
-            Step::SemiSyncSourceOn { acknowledgements } => {
+            Step::SemiSyncSourceOn { acknowledgements, soft: false } => {
                 write!(f, "semi-sync source on, {acknowledgements} acknowledgement(s), no timeout")
             }
+            Step::SemiSyncSourceOn { acknowledgements, soft: true } => {
+                write!(
+                    f,
+                    "semi-sync source on, {acknowledgements} acknowledgement(s) while a replica is connected"
+                )
+            }
+            Step::StopWaiting => {
+                write!(f, "let commits go on without an acknowledgement (semi-sync source off)")
+            }
+            Step::GoOffline => write!(f, "send clients away (offline_mode=1)"),
+            Step::GoOnline => write!(f, "let clients in again (offline_mode=0)"),
             Step::SemiSyncSourceOff => write!(f, "semi-sync source off"),
             Step::SemiSyncReplica { on: true } => {
                 write!(f, "acknowledge to the source (semi-sync replica on)")

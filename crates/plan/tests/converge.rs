@@ -92,13 +92,13 @@ fn any_seen() -> impl Strategy<Value = Seen> {
     let address =
         prop_oneof![Just(Address::Here), Just(Address::Away), Just(Address::Unknown), Just(Address::Moving)];
     let variables = prop_oneof![Just(None), Just(Some(Variables::Primary)), Just(Some(Variables::Replica))];
-    (any_server(), health, address, variables, any::<[bool; 4]>()).prop_map(
+    (any_server(), health, address, variables, any::<[bool; 6]>()).prop_map(
         |(
             server,
             health,
             address,
             variables,
-            [account_checked, sessions_killed, drain_timed_out, retry_due],
+            [account_checked, sessions_killed, drain_timed_out, retry_due, offline_mode, offline_is_ours],
         )| Seen {
             health,
             address,
@@ -107,7 +107,8 @@ fn any_seen() -> impl Strategy<Value = Seen> {
             sessions_killed,
             drain_timed_out,
             retry_due,
-            ..seen(server)
+            offline_is_ours,
+            ..seen(ServerState { offline_mode, ..server })
         },
     )
 }
@@ -138,8 +139,11 @@ fn any_role() -> impl Strategy<Value = Role> {
             term: TERM,
             markers: uuid(MARKERS),
             acknowledgements,
+            soft: false,
             closed: true
         }),
+        1 => Just(Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: true, closed: false }),
+        1 => Just(Role::Suspended { reason: "no majority".to_owned() }),
         2 => Just(fenced()),
         4 => any::<bool>().prop_map(|acknowledge| Role::Replica { source: address("new"), acknowledge }),
         1 => Just(Role::Replica { source: address("elsewhere"), acknowledge: true }),

@@ -4,7 +4,7 @@ mod support;
 
 use support::*;
 use xenon_plan::health::Verdict;
-use xenon_plan::{Address, Process, Step, plan};
+use xenon_plan::{Address, Process, Role, Step, plan};
 
 #[test]
 fn d1_address_then_writes_then_sessions() {
@@ -122,4 +122,41 @@ fn i5_the_address_goes_though_the_server_is_dead_or_dying() {
         seen.server = open_primary().server;
         assert_eq!(names(&role, &seen), ["address-down"], "{role:?}");
     }
+}
+
+#[test]
+fn d4_a_suspended_leader_is_closed_like_a_deposed_one_but_not_killed() {
+    let suspended = Role::Suspended { reason: "no majority".to_owned() };
+    let mut seen = open_primary();
+    assert_eq!(names(&suspended, &seen), ["address-down", "close-writes", "kill-sessions"]);
+    seen.address = Address::Away;
+    seen.drain_timed_out = true;
+    assert_eq!(names(&suspended, &seen), ["go-offline"], "its commits may yet be acknowledged");
+    server_of(&mut seen).offline_mode = true;
+    seen.offline_is_ours = true;
+    assert!(plan(&suspended, &seen).is_empty());
+    // The term stands: clients are let in. It does not: commits that cannot drain end with the process (D3).
+    assert_eq!(names(&primary(), &seen), ["go-online", "address-up"]);
+    assert_eq!(names(&fenced(), &seen), ["kill-mysqld"]);
+}
+
+#[test]
+fn d4_a_server_that_was_sent_offline_comes_back_once_it_is_closed() {
+    let mut seen = replica_of("new");
+    server_of(&mut seen).offline_mode = true;
+    assert!(plan(&follow("new"), &seen).is_empty(), "an operator did it");
+    seen.offline_is_ours = true;
+    assert_eq!(names(&follow("new"), &seen), ["go-online"]);
+}
+
+#[test]
+fn d4_a_suspended_leader_that_shuts_down_would_tell_its_waiting_commits_ok() {
+    let suspended = Role::Suspended { reason: "no majority".to_owned() };
+    let mut seen = open_primary();
+    seen.address = Address::Away;
+    seen.health = Verdict::Dying;
+    assert_eq!(names(&suspended, &seen), ["kill-mysqld"]);
+    seen.health = Verdict::Hung;
+    assert!(plan(&suspended, &seen).steps.is_empty());
+    assert!(troubles(&suspended, &seen).contains("left alone"));
 }

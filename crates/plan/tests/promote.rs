@@ -12,7 +12,7 @@ fn l2_a_candidate_with_everything_applied() {
     let seen = elected();
     let expected = [
         Step::StopReplication,
-        Step::SemiSyncSourceOn { acknowledgements: 1 },
+        Step::SemiSyncSourceOn { acknowledgements: 1, soft: false },
         Step::AllowOwnWrites,
         Step::WriteMarker { markers: uuid(MARKERS), term: TERM },
         Step::SetVariables { role: Variables::Primary },
@@ -158,14 +158,18 @@ fn l4_semi_sync_is_right_only_in_all_its_settings() {
     for (index, make_wrong) in wrong.into_iter().enumerate() {
         let mut seen = open_primary();
         make_wrong(server_of(&mut seen).semi_sync_source.as_mut().unwrap());
-        assert_eq!(steps(&primary(), &seen), [Step::SemiSyncSourceOn { acknowledgements: 1 }], "{index}");
+        assert_eq!(
+            steps(&primary(), &seen),
+            [Step::SemiSyncSourceOn { acknowledgements: 1, soft: false }],
+            "{index}"
+        );
         // Closed: before it is opened.
         server_of(&mut seen).read_only = true;
         server_of(&mut seen).super_read_only = true;
         assert_eq!(names(&primary(), &seen), ["semi-sync-source-on", "allow-own-writes", "open"], "{index}");
     }
     let seen = open_primary();
-    assert_eq!(steps(&primary_with(2), &seen), [Step::SemiSyncSourceOn { acknowledgements: 2 }]);
+    assert_eq!(steps(&primary_with(2), &seen), [Step::SemiSyncSourceOn { acknowledgements: 2, soft: false }]);
 }
 
 #[test]
@@ -188,24 +192,34 @@ fn l4_a_cluster_of_one_voter_waits_for_nobody() {
 }
 
 #[test]
-fn d2_the_last_voter_is_drained_before_semi_sync_goes_off_and_opens_again() {
+fn c5_a_leader_that_nobody_can_be_elected_without_lets_waiting_commits_go_on() {
     let seen = open_primary();
-    assert_eq!(
-        names(&primary_with(0), &seen),
-        ["close-writes", "semi-sync-source-off", "allow-own-writes", "open"]
-    );
-    // Its commits wait for a replica that is no voter any more: they are in the binlog, a restart commits them.
+    assert_eq!(names(&primary_with(0), &seen), ["stop-waiting"]);
+    let mut off = open_primary();
+    server_of(&mut off).semi_sync_source = Some(semi_sync_source(false));
+    assert!(plan(&primary_with(0), &off).is_empty());
+    // Not open yet: the marker waits for nobody either.
+    let mut closed = elected();
+    server_of(&mut closed).semi_sync_source = Some(semi_sync_source(true));
+    let names = names(&primary_with(0), &closed);
+    assert!(names.contains(&"semi-sync-source-off") && !names.contains(&"stop-waiting"), "{names:?}");
+}
+
+#[test]
+fn c5_two_voters_wait_only_while_a_replica_is_connected() {
+    let soft =
+        Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: true, closed: false };
     let mut seen = open_primary();
-    seen.drain_timed_out = true;
-    assert_eq!(steps(&primary_with(0), &seen), [Step::KillMysqld]);
-    assert!(why(&plan(&primary_with(0), &seen), "kill-mysqld").contains("no voters any more"));
-    // Other primaries are never killed for slow commits.
-    assert!(plan(&primary(), &seen).is_empty());
+    assert_eq!(steps(&soft, &seen), [Step::SemiSyncSourceOn { acknowledgements: 1, soft: true }]);
+    server_of(&mut seen).semi_sync_source.as_mut().unwrap().wait_no_replica = false;
+    assert!(plan(&soft, &seen).is_empty());
+    assert_eq!(steps(&primary(), &seen), [Step::SemiSyncSourceOn { acknowledgements: 1, soft: false }]);
 }
 
 #[test]
 fn t1_closed_for_a_handover_and_nothing_else() {
-    let closed = Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, closed: true };
+    let closed =
+        Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: false, closed: true };
     let mut seen = open_primary();
     seen.variables = None;
     assert_eq!(names(&closed, &seen), ["close-writes"]);

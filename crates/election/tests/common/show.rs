@@ -75,6 +75,7 @@ pub(crate) fn message(message: &Message) -> String {
         Message::Heartbeat { term, round, config: id, members, info, rank } => {
             let members = members.as_ref().map_or(ids(id), config);
             let open = if info.open { " open" } else { "" };
+            let open = if info.suspended { " suspended" } else { open };
             format!("Heartbeat {term}.{round} {members} has {}{open} rank {rank}", set(&info.received))
         }
         Message::HeartbeatReply { term, round, config, report } => {
@@ -94,10 +95,12 @@ pub(crate) fn directive(directive: &Directive) -> String {
     match directive {
         Directive::Unmanaged => "unmanaged".to_owned(),
         Directive::Hold => "hold".to_owned(),
-        Directive::Lead { term, acknowledgements, closed } => {
-            format!("lead term {term} W={acknowledgements}{}", if *closed { " closed" } else { "" })
+        Directive::Lead { term, acknowledgements, soft, closed } => {
+            let (soft, closed) = (if *soft { " soft" } else { "" }, if *closed { " closed" } else { "" });
+            format!("lead term {term} W={acknowledgements}{soft}{closed}")
         }
         Directive::Fence { .. } => "fence".to_owned(),
+        Directive::Suspend { .. } => "suspend".to_owned(),
         Directive::Follow { term, leader, acknowledge, .. } => {
             format!(
                 "follow {leader} of term {term}{}",
@@ -116,6 +119,7 @@ fn note(note: &Note) -> Option<String> {
         Note::Leading { term, resumed } => {
             format!("leading in term {term}{}", if *resumed { ", resumed" } else { "" })
         }
+        Note::Suspended { term, why } => format!("suspended in term {term}: {why}"),
         Note::SteppedDown { term, why } => format!("stepped down from term {term}: {why}"),
         Note::LeaderLost { leader, term } => format!("leader {leader} of term {term} is lost"),
         Note::MayNotStand { why } => format!("may not stand: {why}"),
@@ -162,7 +166,8 @@ fn add(effects: &[Effect], detail: Detail, depth: usize, lines: &mut Vec<String>
                     true => String::new(),
                     false => format!(" errant {}", set(&record.errant)),
                 };
-                Some(format!("save term {} vote {vote} config {config}{errant}", record.term))
+                let doubt = if record.doubt.is_some() { " in doubt" } else { "" };
+                Some(format!("save term {} vote {vote} config {config}{errant}{doubt}", record.term))
             }
             Effect::ReportSaved => Some("report saved".to_owned()),
             Effect::Send { to, message: sent } => Some(format!("→ {to} {}", message(sent))),

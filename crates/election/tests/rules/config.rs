@@ -178,3 +178,16 @@ fn a_voter_that_was_let_go_and_is_taken_in_again_stays() {
     answers(&mut node);
     assert_eq!(members(&node), "2.5[n1 n2 n3 n4]");
 }
+
+#[test]
+fn c1_nobody_is_removed_without_whom_the_rest_has_no_majority() {
+    let mut node = Node::leader(2, three(), "");
+    // n2 has been silent for long, and of n1 and n2 both are needed.
+    for round in 2..9 {
+        node.fire(Timer::Heartbeat).reply("n3", round, "M:2");
+    }
+    remove(&mut node, &["n3"]);
+    node.did("refused: without n3 the rest has no majority: n2 does not answer; bring them back, or remove those that do not answer first");
+    remove(&mut node, &["n2"]);
+    node.did("answer: removing n2");
+}

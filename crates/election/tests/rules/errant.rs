@@ -84,3 +84,35 @@ fn f1_no_server_no_following_until_it_answers() {
     node.heartbeat("n2", 2, "n2:1").did_not("mysqld: follow");
     node.look("n2:1").did("mysqld: follow n2 of term 2");
 }
+
+#[test]
+fn f2_what_a_freeze_shows_is_compared_with_the_leader_that_was_elected_meanwhile() {
+    let mut node = Node::leader(1, three(), "");
+    // n3 stands; the freeze reads n1:1, which was in the binlog and acknowledged by nobody, but is told late.
+    node.vote("n3", 2, &three(), "M:1");
+    let ticket = node.ticket();
+    node.heartbeat("n3", 2, "M:1");
+    node.step(Event::Frozen { ticket, result: Ok(gtids("n1:1,M:1")) }).did_not("mysqld: follow");
+    node.look("n1:1,M:1").did_not("mysqld: follow");
+}
+
+#[test]
+fn f2_what_a_leader_lacks_at_its_election_it_lacks_for_good() {
+    // Its receiver had stopped. And its marker may wait for this very node: then it looks no second time.
+    let mut node = Node::start("n1", record(2, None, Some(three())), "n1:1,M:1");
+    node.look("n1:1,M:1");
+    let info = LeaderInfo {
+        source_host: "n2".to_owned(),
+        source_port: 3306,
+        server_uuid: None,
+        received: gtids("M:1"),
+        look: 1,
+        open: false,
+        suspended: false,
+    };
+    node.hear(
+        "n2",
+        Message::Heartbeat { term: 2, round: 1, config: three().id, members: None, info, rank: 0 },
+    );
+    node.did("mysqld: invalid n1:1");
+}

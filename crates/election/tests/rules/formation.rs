@@ -49,8 +49,18 @@ fn c4_a_fresh_node_accepts_and_waits_longer_than_the_first() {
 fn c4_a_fresh_node_listens_to_nothing_else() {
     let mut node = fresh("n1");
     node.vote("n2", 2, &three(), "").did_exactly(&[]);
-    node.hear("n2", Message::PreVote { term: 2, config: three().id }).did_exactly(&[]);
     node.hear("n2", Message::Offer { config: config(0, 1, "n2 n3") }).did_exactly(&[]);
+}
+
+#[test]
+fn c4_a_member_that_missed_the_formation_is_taught_by_a_candidate() {
+    // There is no leader any more whose heartbeats could, and without its vote there may never be one again.
+    let mut node = fresh("n1");
+    node.hear("n2", Message::PreVote { term: 2, config: three().id });
+    node.did_exactly(&["→ n2 PreVoteReply 2 from term 0: no: I am no voter"]);
+    node.hear("n2", Message::Offer { config: three() }).did("save term 0 vote - config 1.1");
+    node.hear("n2", Message::PreVote { term: 2, config: three().id })
+        .did("→ n2 PreVoteReply 2 from term 0: yes");
 }
 
 #[test]

@@ -51,9 +51,9 @@ pub(crate) fn config(term: Term, version: u64, members: &str) -> GroupConfig {
             _ => Standing::Voter,
         };
         let priority = u32::from(!word.ends_with('!'));
-        map.insert(id(name), Member { standing, priority });
+        map.insert(id(name), Member { priority, ..Member::new(standing) });
     }
-    GroupConfig { cluster: cluster_uuid(1), id: ConfigId { term, version }, members: map }
+    GroupConfig { cluster: cluster_uuid(1), id: ConfigId { term, version }, members: map, paused: false }
 }
 
 pub(crate) fn three() -> GroupConfig {
@@ -67,12 +67,11 @@ pub(crate) fn view(name: &str, received: &str) -> LocalView {
             received: gtids(received),
             unapplied: 0,
             acknowledging: false,
-            acknowledging_clients: 0,
+            ..ServerView::default()
         }),
-        unfit: None,
         source_host: name.to_owned(),
         source_port: 3306,
-        wish: None,
+        ..LocalView::default()
     }
 }
 
@@ -87,10 +86,31 @@ impl Node {
     }
 
     pub(crate) fn start_as(name: &str, record: Record, received: &str, primary_of_term: bool) -> Node {
-        let start =
-            Start { id: id(name), record, local: view(name, received), primary_of_term, rules: Rules::all() };
+        let start = Start {
+            id: id(name),
+            record,
+            local: view(name, received),
+            primary_of_term,
+            boot: None,
+            rules: Rules::all(),
+        };
         let (core, effects) = Election::start(start);
         Node { core, effects }
+    }
+
+    /// A node whose host runs in this boot.
+    pub(crate) fn start_in(name: &str, record: Record, local: LocalView, boot: &str) -> Node {
+        let boot = Some(boot.to_owned());
+        let start = Start { id: id(name), record, local, primary_of_term: false, boot, rules: Rules::all() };
+        let (core, effects) = Election::start(start);
+        Node { core, effects }
+    }
+
+    /// A node without mysqld (C5), in term 1.
+    pub(crate) fn start_as_witness(name: &str, config: GroupConfig) -> Node {
+        let wish = Some(Wish { witness: true, ..Wish::default() });
+        let local = LocalView { wish, ..LocalView::default() };
+        Node::start_in(name, record(1, None, Some(config)), local, "a")
     }
 
     /// n1, a voter of three in term 1, that knows no leader.
@@ -149,6 +169,15 @@ impl Node {
         self.step(Event::Looked(Box::new(view)))
     }
 
+    /// A look at a server whose commits wait for acknowledgements.
+    pub(crate) fn look_on(&mut self, received: &str) -> &mut Node {
+        let mut view = view(self.core.id().as_str(), received);
+        if let Some(server) = &mut view.server {
+            server.semi_sync_on = true;
+        }
+        self.step(Event::Looked(Box::new(view)))
+    }
+
     /// Answers the freeze that was asked for last, which must be in the last step's effects.
     pub(crate) fn frozen(&mut self, received: &str) -> &mut Node {
         let ticket = self.ticket();
@@ -194,6 +223,7 @@ impl Node {
             received: gtids(received),
             look,
             open: true,
+            suspended: false,
         };
         self.hear(from, Message::Heartbeat { term, round: 1, config, members, info, rank: 1 })
     }
@@ -203,6 +233,16 @@ impl Node {
         let record = self.core.record();
         let (term, config) = (record.term, record.config.clone().unwrap().id);
         let report = Report { position: Some(at(position)), ..Report::default() };
+        self.hear(from, Message::HeartbeatReply { term, round, config, report })
+    }
+
+    /// A witness answers: it has no position.
+    pub(crate) fn witness_reply(&mut self, from: &str, round: u64) -> &mut Node {
+        let record = self.core.record();
+        let (term, config) = (record.term, record.config.clone().unwrap().id);
+        let wish = Some(Wish { witness: true, priority: 1, idle: false });
+        let unfit = Some("it is a witness".to_owned());
+        let report = Report { wish, unfit, ..Report::default() };
         self.hear(from, Message::HeartbeatReply { term, round, config, report })
     }
 
@@ -231,6 +271,21 @@ impl Node {
     /// Effects of the last step, timers included.
     pub(crate) fn seen(&self) -> Vec<String> {
         show::effects(&self.effects, Detail::Timers)
+    }
+
+    /// The last step told this, somewhere in its notes.
+    #[track_caller]
+    pub(crate) fn told(&self, words: &str) {
+        let seen = show::effects(&self.effects, Detail::Notes);
+        assert!(seen.iter().any(|line| line.contains(words)), "nothing of `{words}` in {seen:#?}");
+    }
+
+    /// How the leader's commits wait: W, and whether softly.
+    pub(crate) fn waits(&self) -> (u32, bool) {
+        match self.core.directive() {
+            Directive::Lead { acknowledgements, soft, .. } => (*acknowledgements, *soft),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The last step led to this effect (at any depth).

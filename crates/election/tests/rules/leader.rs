@@ -17,8 +17,8 @@ fn l1_the_lease_counts_from_the_newest_round_that_a_majority_answered() {
 }
 
 #[test]
-fn l1_a_leader_whose_lease_is_over_is_fenced_and_stands_again_later() {
-    let mut node = Node::leader(2, three(), "");
+fn l1_a_leader_whose_lease_is_over_before_it_is_open_is_fenced_and_stands_again_later() {
+    let mut node = Node::elected(2, three(), "");
     node.fire(Timer::Lease).did_exactly(&["mysqld: fence"]);
     node.did("arm Election random rank 1");
     node.did("disarm Heartbeat");
@@ -128,6 +128,7 @@ fn t3_f2_followers_are_not_measured_against_a_server_that_was_not_looked_at() {
         record: record(2, Some("n1"), Some(config(2, 1, "n1 n2 n3"))),
         local: LocalView::default(),
         primary_of_term: true,
+        boot: None,
         rules: Rules::all(),
     };
     let (_, effects) = Election::start(start);

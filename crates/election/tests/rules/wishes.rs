@@ -17,7 +17,7 @@ fn standing_of(node: &Node, name: &str) -> Option<Standing> {
 fn wishing(node: &mut Node, from: &str, round: u64, priority: u32, idle: bool) {
     let record = node.core.record();
     let (term, config) = (record.term, record.config.clone().unwrap().id);
-    let wish = Some(Wish { priority, idle });
+    let wish = Some(Wish { priority, idle, witness: false });
     let report = Report { position: Some(at(M2)), wish, ..Report::default() };
     node.hear(from, Message::HeartbeatReply { term, round, config, report });
 }
@@ -55,7 +55,7 @@ fn v8_a_preferred_node_that_lags_is_waited_for() {
     let (term, config) = (record.term, record.config.clone().unwrap().id);
     let report = Report {
         position: Some(at("n1:1")),
-        wish: Some(Wish { priority: 5, idle: false }),
+        wish: Some(Wish { priority: 5, ..Wish::default() }),
         ..Report::default()
     };
     node.hear("n3", Message::HeartbeatReply { term, round: 1, config, report });

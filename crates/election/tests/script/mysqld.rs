@@ -39,7 +39,7 @@ impl Mysqld {
     pub(crate) fn direct(&mut self, directive: &Directive, markers: Uuid) {
         match directive {
             Directive::Unmanaged | Directive::Hold | Directive::Stopped => {}
-            Directive::Lead { term, acknowledgements, closed } => {
+            Directive::Lead { term, acknowledgements, closed, .. } => {
                 self.source = None;
                 self.leads = Some((*term, *acknowledgements));
                 let marker = Gtid { uuid: markers, tag: None, number: *term };
@@ -55,6 +55,8 @@ impl Mysqld {
                 self.source = Some(leader.clone());
                 self.acknowledges = *acknowledge;
             }
+            // D4: nobody is served, and replicas that still hang here go on.
+            Directive::Suspend { .. } => self.writable = false,
             Directive::Fence { .. } | Directive::Invalid { .. } | Directive::Removed => self.close(),
         }
     }
@@ -82,11 +84,12 @@ impl Mysqld {
                 unapplied: 0,
                 acknowledging: self.source.is_some() && self.acknowledges,
                 acknowledging_clients: clients,
+                semi_sync_on: clients > 0,
+                ..ServerView::default()
             }),
-            unfit: None,
             source_host: name.to_string(),
             source_port: 3306,
-            wish: None,
+            ..LocalView::default()
         }
     }
 }

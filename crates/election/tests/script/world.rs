@@ -157,6 +157,7 @@ impl World {
             record: node.record.clone(),
             local: node.server.view(id, 0),
             primary_of_term,
+            boot: None,
             rules: Rules::all(),
         };
         let (core, effects) = Election::start(start);

@@ -60,6 +60,16 @@ impl Control {
     }
 }
 
+impl Control {
+    /// `offline_mode` (D4). On, it sends away everybody without CONNECTION_ADMIN and lets nobody else in; commits that
+    /// wait for an acknowledgement go on waiting.
+    pub async fn set_offline(&mut self, on: bool, deadline: Duration) -> Result<(), SqlError> {
+        let what = if on { "sending clients away" } else { "letting clients in" };
+        let sql = format!("SET GLOBAL offline_mode = {}", u8::from(on));
+        self.link()?.run(what, sql, until(deadline)).await
+    }
+}
+
 /// `@@global.x`, `GLOBAL x` and `x-y` are what people write for `x_y`.
 fn bare_name(given: &str) -> &str {
     let name = given.trim();

@@ -86,6 +86,11 @@ impl Mysqld {
         self.pid.as_raw_nonzero().get()
     }
 
+    /// Tells this process from every other of this boot, one with the same number included.
+    pub fn start_id(&self) -> String {
+        format!("{} {}", self.pid(), self.start_ticks)
+    }
+
     pub(super) fn raw_pid(&self) -> Pid {
         self.pid
     }

@@ -274,12 +274,13 @@ impl World {
                 self.waiting_marker = None;
                 server.executed.insert(Gtid { uuid: uuid(MARKERS), tag: None, number: *term });
             }
-            Step::SemiSyncSourceOn { acknowledgements } => {
+            Step::SemiSyncSourceOn { acknowledgements, soft } => {
                 if !matches!(role, Role::Primary { .. }) {
                     self.broken("D2: the count is changed on a server that is no primary");
                 }
                 let mut source = semi_sync_source(true);
                 source.wait_for_replicas = *acknowledgements;
+                source.wait_no_replica = !soft;
                 server.semi_sync_source = Some(source);
             }
             Step::SemiSyncSourceOff => {
@@ -290,6 +291,30 @@ impl World {
                 if let Some(term) = self.waiting_marker.take() {
                     server.executed.insert(Gtid { uuid: uuid(MARKERS), tag: None, number: term });
                 }
+            }
+            Step::StopWaiting => {
+                if !matches!(role, Role::Primary { acknowledgements: 0, .. }) {
+                    self.broken("C5: waiting commits are let go though somebody else can be elected");
+                }
+                server.semi_sync_source = Some(semi_sync_source(false));
+                (0..std::mem::take(&mut self.waiting_commits)).for_each(|_| write(server));
+                if let Some(term) = self.waiting_marker.take() {
+                    server.executed.insert(Gtid { uuid: uuid(MARKERS), tag: None, number: term });
+                }
+            }
+            Step::GoOffline => {
+                if !matches!(role, Role::Suspended { .. }) {
+                    self.broken("D4: only a suspended leader goes offline");
+                }
+                server.offline_mode = true;
+                self.seen.offline_is_ours = true;
+            }
+            Step::GoOnline => {
+                if matches!(role, Role::Suspended { .. }) || !self.seen.offline_is_ours {
+                    self.broken("D4: clients are let in where they must not be");
+                }
+                server.offline_mode = false;
+                self.seen.offline_is_ours = false;
             }
             Step::SemiSyncReplica { on } => {
                 let operational = server.semi_sync_replica.is_some_and(|replica| replica.operational);
@@ -381,8 +406,8 @@ impl World {
         }
         let open = server.is_writable();
         match role {
-            Role::Primary { term, markers, acknowledgements, .. } => {
-                let right = is_right(&server, *acknowledgements);
+            Role::Primary { term, markers, acknowledgements, soft, .. } => {
+                let right = is_right(&server, *acknowledgements, *soft);
                 if open && !self.found_open && !(is_promoted(&server, *term, markers) && right) {
                     self.broken("L2: open without its marker, or without semi-sync");
                 }
@@ -413,12 +438,12 @@ impl World {
 }
 
 /// L4, written down once more, and in other words than the planner's.
-pub(crate) fn is_right(server: &ServerState, acknowledgements: u32) -> bool {
+pub(crate) fn is_right(server: &ServerState, acknowledgements: u32, soft: bool) -> bool {
     let Some(source) = server.semi_sync_source else { return acknowledgements == 0 };
     if acknowledgements == 0 {
         return !source.enabled;
     }
-    let wanted = (true, acknowledgements, true, true);
+    let wanted = (true, acknowledgements, !soft, true);
     (source.enabled, source.wait_for_replicas, source.wait_no_replica, source.after_sync) == wanted
         && source.timeout_ms == FOR_EVER_MS
 }
@@ -469,14 +494,16 @@ pub(crate) fn is_reached(role: &Role, world: &World) -> bool {
     let closed = server.super_read_only && world.seen.address == Address::Away && world.seen.sessions_killed;
     match role {
         Role::Primary { closed: true, .. } => server.super_read_only,
-        Role::Primary { term, markers, acknowledgements, .. } => {
+        Role::Primary { term, markers, acknowledgements, soft, .. } => {
             is_promoted(server, *term, markers)
-                && is_right(server, *acknowledgements)
+                && is_right(server, *acknowledgements, *soft)
+                && !(server.offline_mode && world.seen.offline_is_ours)
                 && world.seen.address == Address::Here
                 && world.seen.variables == Some(Variables::Primary)
                 && !is_receiving_or_applying(server)
         }
         Role::Fenced { .. } => closed,
+        Role::Suspended { .. } => closed || server.offline_mode && world.seen.address == Address::Away,
         Role::Replica { source, acknowledge } => {
             let follows = server.replication.as_ref().is_some_and(|replication| {
                 replication.source == *source

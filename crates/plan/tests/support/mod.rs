@@ -62,6 +62,9 @@ pub(crate) fn fresh_server() -> ServerState {
         gtid_mode_on: true,
         log_bin: true,
         log_replica_updates: true,
+        offline_mode: false,
+        relay_log_recovery: false,
+        synced: true,
         binlog_file: "binlog.000001".to_owned(),
         binlog_position: 4,
     }
@@ -131,6 +134,7 @@ pub(crate) fn seen(server: ServerState) -> Seen {
         variables: None,
         sessions_killed: true,
         drain_timed_out: false,
+        offline_is_ours: false,
         retry_due: true,
         faults: Faults::default(),
     }
@@ -149,7 +153,7 @@ pub(crate) fn primary() -> Role {
 }
 
 pub(crate) fn primary_with(acknowledgements: u32) -> Role {
-    Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements, closed: false }
+    Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements, soft: false, closed: false }
 }
 
 pub(crate) fn follow(host: &str) -> Role {
