@@ -4,6 +4,8 @@ PROFILE ?= dev
 NEXTEST_PROFILE ?= default
 # What goes to the program that is run: make play ARGS="--nodes 5"
 ARGS ?=
+# How many seeds `make sim` runs; 0 goes on until it is stopped.
+SEEDS ?= 10000
 
 CACHE := $(or $(XENON_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xenon)
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -16,12 +18,12 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(CACHE)/tools/bin
 WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
 
 .DEFAULT_GOAL := help
-.PHONY: help play test lint bench model setup clean-cache
+.PHONY: help play test lint bench model sim setup clean-cache
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo '  PROFILE=release builds play and test optimised; ARGS="…" goes to the program of play, bench and model.'
+	@echo '  PROFILE=release builds play and test optimised; ARGS="…" goes to the program of play, bench, model and sim.'
 
 play: setup ## Start a cluster of three real servers here, to look at and to break
 	@$(WITH_MYSQL) && \
@@ -43,7 +45,7 @@ lint: ## Check format, clippy's findings, the purity of the deciding crates, and
 	scripts/check-purity
 	cargo clippy --workspace --all-targets -- -D warnings
 
-bench model: override PROFILE = release
+bench model sim: override PROFILE = release
 
 bench: setup ## Measure failover, switchover and idle cost on real servers
 	@$(WITH_MYSQL) && \
@@ -52,6 +54,9 @@ bench: setup ## Measure failover, switchover and idle cost on real servers
 
 model: setup ## Check the election crate in every order of events, and that planted mistakes are found
 	cargo run --release -p xenon-checks -- $(ARGS)
+
+sim: ## Run whole clusters in virtual time from SEEDS seeds (0: until stopped), with every fault there is
+	cargo run --release -p xenon-sim -- --seeds $(SEEDS) $(ARGS)
 
 setup: ## Install what building and testing need; nothing when it is there
 	@scripts/setup
