@@ -100,7 +100,7 @@ impl Agent {
 
     /// What every turn of the loop ends with: whatever came in, the same checks follow (level-triggered).
     async fn after(&mut self) {
-        self.gather_faults();
+        self.gather_faults().await;
         self.check_serving().await;
         self.replan().await;
         self.tell_troubles();

@@ -13,7 +13,7 @@ use xenon_api::EventKind;
 use xenon_election::Event;
 use xenon_gtid::GtidSet;
 use xenon_mysql::{Places, SqlError};
-use xenon_plan::disk::{Disk, worst};
+use xenon_plan::disk::worst;
 use xenon_plan::observation::ServerState;
 use xenon_plan::{Commits, Faults, Folder};
 
@@ -166,7 +166,7 @@ impl Agent {
     }
 
     /// What ends every turn of the loop: time has gone by.
-    pub(crate) fn gather_faults(&mut self) {
+    pub(crate) async fn gather_faults(&mut self) {
         let now = Instant::now();
         let now_ms = u64::try_from((now - self.began).as_millis()).unwrap_or(u64::MAX);
         let watch = &mut self.watch;
@@ -180,7 +180,7 @@ impl Agent {
             .map(|disk| (disk.target.folder.to_string_lossy(), disk.watch.verdict()))
             .collect();
         let (disk_folder, disk) = worst(names.iter().map(|(name, disk)| (name.as_ref(), disk.clone())));
-        let could_not = watch.faults.disk.cannot_serve().is_some();
+        let before = std::mem::take(&mut watch.faults);
         watch.faults = Faults {
             data_folder: watch.data.to_string_lossy().into_owned(),
             folder: watch.folder.clone(),
@@ -190,8 +190,12 @@ impl Agent {
             disk_folder,
             disk,
         };
-        if could_not && matches!(watch.faults.disk, Disk::Well | Disk::Low { .. }) {
+        if before.disk.cannot_serve().is_some() && watch.faults.disk.is_quick() {
             self.start_now();
+        }
+        if before.cannot_serve().is_some() != self.watch.faults.cannot_serve().is_some() {
+            // Fitness follows from it; the others must hear of it before they name this node.
+            self.show_core().await;
         }
     }
 

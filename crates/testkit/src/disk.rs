@@ -11,7 +11,11 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+/// A killed process has closed its files within this, and how often that is looked for.
+const CLOSED: Duration = Duration::from_secs(20);
+const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// Takes up the free space of a full one.
 const FILLER: &str = "filler";
 
@@ -102,6 +106,8 @@ impl Disk {
             Damage::Stalled => run(Command::new("fsfreeze").arg("--freeze").arg(self.place())),
             Damage::ReadOnly => {
                 let place = self.place();
+                // The files that the node was made of are older than its fault in any story: they are durable.
+                rustix::fs::syncfs(File::open(&place)?)?;
                 let device = device(&place)?;
                 let trigger = PathBuf::from("/sys/fs/ext4").join(device).join("trigger_fs_error");
                 fs::write(&trigger, "testkit")
@@ -189,7 +195,18 @@ pub(crate) fn sweep() {
 
 /// Takes all disks below a folder out.
 pub(crate) fn unmount_below(folder: &Path) -> Result<()> {
-    mounts_below(folder).iter().try_for_each(|point| run(Command::new("umount").arg(point)))
+    mounts_below(folder).iter().try_for_each(|point| unmount(point))
+}
+
+/// A killed process counts as ended a moment before the last of its threads has closed its files.
+fn unmount(point: &Path) -> Result<()> {
+    let until = Instant::now() + CLOSED;
+    loop {
+        match run(Command::new("umount").arg(point)) {
+            Err(_) if Instant::now() < until => std::thread::sleep(TRY_AGAIN),
+            outcome => return outcome,
+        }
+    }
 }
 
 /// The name of the device that is mounted at a place.
