@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use xenon_plan::observation::ServerState;
 
 use crate::abandoned::{Abandoned, end_predecessors};
-use crate::link::{Link, Login, Over, Purpose, until};
-use crate::{Control, DoorOptions, SqlError, look};
+use crate::link::{Link, Login, Over, Purpose, Rows, until};
+use crate::{Control, Dialect, DoorOptions, SqlError, look};
 
 /// `require_secure_transport` is on.
 const TLS_REQUIRED: u16 = 3159;
@@ -177,6 +177,20 @@ impl Door {
         let outcome = look::look(&mut link, short, until).await;
         self.inner.observers.put_back(link);
         outcome
+    }
+
+    /// Asks once, on a connection that is closed afterwards; the statements depend on the server's dialect.
+    pub(crate) async fn ask_once(
+        &self,
+        what: &str,
+        statements: impl FnOnce(&Dialect) -> String,
+        deadline: Duration,
+    ) -> Result<Vec<Rows>, SqlError> {
+        let until = until(deadline);
+        let _turn = self.inner.observers.turn(what, deadline, until).await?;
+        let mut link = self.open(Purpose::Reading, until).await?;
+        let sql = statements(&link.dialect());
+        link.ask(what, sql, until).await
     }
 
     /// Whether the server still takes and answers statements: `DO 1`, one round trip.

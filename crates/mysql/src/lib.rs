@@ -6,6 +6,7 @@
 //! | see whether it still serves | [`Door::probe`] |
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
+//! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
 //! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
 
@@ -13,6 +14,7 @@ mod abandoned;
 mod commits;
 mod control;
 mod dialect;
+mod disk;
 mod door;
 mod error;
 mod link;
@@ -27,6 +29,10 @@ pub use control::{
     AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
+pub use disk::{
+    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, binlog_tail_outside,
+    position_on_disk,
+};
 pub use door::Door;
 pub use error::SqlError;
 pub use options::{DoorOptions, Secret};

@@ -7,13 +7,13 @@ const INCLUDE_DEPTH: u32 = 4;
 
 /// The server's options of one option file, in order; the last of a name wins.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Defaults {
+pub(crate) struct Defaults {
     options: Vec<(String, String)>,
 }
 
 impl Defaults {
     /// Reads `path` and what it includes. Blocking.
-    pub(super) fn read(path: &Path) -> std::io::Result<Self> {
+    pub(crate) fn read(path: &Path) -> std::io::Result<Self> {
         let mut defaults = Self::default();
         let mut in_group = false;
         defaults.add(&std::fs::read_to_string(path)?, &mut in_group, INCLUDE_DEPTH);
@@ -52,8 +52,28 @@ impl Defaults {
         }
     }
 
+    /// With arguments of the command line (`--name=value`) after the file's options.
+    pub(crate) fn with_arguments(mut self, arguments: &[String]) -> Self {
+        let options = arguments.iter().filter_map(|argument| argument.strip_prefix("--"));
+        self.options.extend(options.map(|option| {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            (plain_name(name), plain_value(value))
+        }));
+        self
+    }
+
+    /// The option is there, with or without a value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.options.iter().any(|(n, _)| n == name)
+    }
+
+    /// The option is there and switches off.
+    pub(crate) fn is_off(&self, name: &str) -> bool {
+        self.value(name).is_some_and(|value| value == "0" || value.eq_ignore_ascii_case("off"))
+    }
+
     /// Value of an option, its name written with underscores.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.options
             .iter()
             .rev()
@@ -63,7 +83,7 @@ impl Defaults {
     }
 
     /// The data folder.
-    pub(super) fn data_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn data_dir(&self) -> Option<PathBuf> {
         self.value("datadir").map(PathBuf::from)
     }
 

@@ -88,6 +88,15 @@ pub(super) fn hold_by_folder(data_dir: &Path) -> Option<Mysqld> {
     })
 }
 
+/// The process id of a mysqld that works in this data folder, living or dying. Blocking.
+pub(crate) fn works_in_folder(data_dir: &Path) -> Option<i32> {
+    let processes = std::fs::read_dir("/proc").ok()?;
+    processes.flatten().find_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
+        (works_in(pid, data_dir) && is_mysqld(pid)).then(|| pid.as_raw_nonzero().get())
+    })
+}
+
 fn works_in(pid: Pid, data_dir: &Path) -> bool {
     let folder = std::fs::canonicalize(data_dir);
     let cwd = std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero()));

@@ -13,7 +13,9 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use defaults_file::Defaults;
 pub use exit::ExitRecord;
+pub(crate) use find::works_in_folder;
 pub use folder::folder_of;
 pub use restart::{RestartDecision, RestartPolicy};
 pub use start::StartError;
