@@ -218,6 +218,10 @@ impl Election {
         if !self.enabled || from == self.id {
             return;
         }
+        if message.is_beyond_counting() {
+            return out
+                .trouble(format!("{from} counts beyond all bounds: its {} is ignored", message.name()));
+        }
         let invited = match &message {
             Message::Offer { config } | Message::Heartbeat { members: Some(config), .. } => {
                 config.members.contains_key(&self.id)

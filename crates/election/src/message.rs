@@ -110,7 +110,24 @@ pub enum Message {
     },
 }
 
+/// The greatest term, and version of a config, that is heard: a marker's number ends at 2^63 - 2, and counting on from
+/// here ends never.
+const COUNT_MAX: u64 = 1 << 62;
+
 impl Message {
+    /// It has a term or config that no cluster ever reaches: taking it up would leave no greater one to go on with.
+    pub(crate) fn is_beyond_counting(&self) -> bool {
+        let beyond = |id: &ConfigId| id.term.max(id.version) > COUNT_MAX;
+        let config = match self {
+            Message::Offer { config } => beyond(&config.id),
+            Message::Heartbeat { config, members, .. } => {
+                beyond(config) || members.as_ref().is_some_and(|members| beyond(&members.id))
+            }
+            _ => false,
+        };
+        config || self.term().is_some_and(|term| term > COUNT_MAX)
+    }
+
     /// The sender's term, where the message claims one that the receiver must take seriously. A pre-vote
     /// claims none (V1), an offer precedes all terms.
     pub fn term(&self) -> Option<Term> {

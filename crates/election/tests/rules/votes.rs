@@ -151,3 +151,14 @@ fn recency_table() {
         assert_eq!(at(a).recency(&at(b)), expected, "{a} to {b}");
     }
 }
+
+#[test]
+fn a_term_without_a_successor_is_not_taken_up() {
+    let mut node = Node::start("n1", record(1, None, Some(three())), "n1:1");
+    node.hear("n2", Message::Vote { term: u64::MAX, config: three().id, position: at("n1:1,M:1") });
+    assert_eq!(node.core.record().term, 1);
+    // Found by fuzzing: standing in the term after that one overflowed.
+    node.hear("n2", Message::Stand { term: u64::MAX, after: None });
+    node.hear("n2", Message::Stand { term: 1, after: None });
+    assert_eq!(node.core.record().term, 2);
+}
