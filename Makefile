@@ -7,6 +7,9 @@ ARGS ?=
 # How many seeds `make sim` runs; 0 goes on until it is stopped.
 SEEDS ?= 10000
 
+# How long each target of make fuzz runs.
+SECONDS ?= 60
+
 CACHE := $(or $(XENON_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xenon)
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 BIN_DIR = $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))
@@ -18,7 +21,7 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(CACHE)/tools/bin
 WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
 
 .DEFAULT_GOAL := help
-.PHONY: help play test lint bench model sim setup clean-cache
+.PHONY: help play test lint bench model sim fuzz setup clean-cache
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +60,9 @@ model: setup ## Check the election crate in every order of events, and that plan
 
 sim: ## Run whole clusters in virtual time from SEEDS seeds (0: until stopped), with every fault there is
 	cargo run --release -p xenon-sim -- --seeds $(SEEDS) $(ARGS)
+
+fuzz: ## Throw bytes at every parser, SECONDS=60 each; fails when one breaks
+	@scripts/fuzz $(SECONDS)
 
 setup: ## Install what building and testing need; nothing when it is there
 	@scripts/setup
