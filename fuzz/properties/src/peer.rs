@@ -95,6 +95,7 @@ fn local() -> LocalView {
             unapplied: 0,
             acknowledging: true,
             acknowledging_clients: 2,
+            ..ServerView::default()
         }),
         source_host: "a".to_owned(),
         source_port: 3306,
@@ -104,12 +105,14 @@ fn local() -> LocalView {
 
 fn core() -> Election {
     let members = MEMBERS.iter().map(|name| (NodeId::new(*name), Member::voter())).collect();
-    let config = GroupConfig { cluster: cluster(), id: ConfigId { term: 0, version: 1 }, members };
+    let config =
+        GroupConfig { cluster: cluster(), id: ConfigId { term: 0, version: 1 }, members, paused: false };
     let (core, _) = Election::start(Start {
         id: NodeId::new(MEMBERS[0]),
         record: Record { config: Some(config), ..Record::default() },
         local: local(),
         primary_of_term: false,
+        boot: None,
         rules: Rules::all(),
     });
     core
