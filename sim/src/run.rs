@@ -101,7 +101,6 @@ pub fn run(schedule: &Schedule, subject: Subject, view: View) -> Outcome {
         seed: schedule.seed,
         rules: subject.rules,
         mutant: subject.mutant,
-        relay_logs_are_lost: false,
         messages_are_told: view.messages,
         clients: 3,
     };

@@ -73,10 +73,17 @@ impl World {
             unfit: local.server.is_none().then(|| "its mysqld has not answered yet".to_owned()),
             source_host: node.id.to_string(),
             source_port: PORT,
-            wish: None,
+            ..LocalView::default()
         };
-        let start =
-            Start { id: node.id.clone(), record, local: view, primary_of_term, rules: self.setup.rules };
+        let boot = node.boot.to_string();
+        let start = Start {
+            id: node.id.clone(),
+            record,
+            local: view,
+            primary_of_term,
+            boot: Some(boot),
+            rules: self.setup.rules,
+        };
         self.tell(at, "agent", || format!("starts; primary of its term: {primary_of_term}"));
         let (core, effects) = Election::start(start);
         let seed = self.setup.seed ^ (at as u64) << 32 ^ number << 48;

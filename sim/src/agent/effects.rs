@@ -135,9 +135,10 @@ impl World {
             Directive::Hold => Role::Hold,
             Directive::Stopped => Role::Stopped,
             Directive::Removed => Role::Removed,
-            Directive::Lead { term, acknowledgements, closed } => {
-                Role::Primary { term, markers, acknowledgements, closed }
+            Directive::Lead { term, acknowledgements, soft, closed } => {
+                Role::Primary { term, markers, acknowledgements, soft, closed }
             }
+            Directive::Suspend { reason } => Role::Suspended { reason },
             Directive::Fence { reason } => Role::Fenced { reason },
             Directive::Follow { source_host: host, source_port: port, acknowledge, .. } => {
                 Role::Replica { source: SourceAddress { host, port }, acknowledge }

@@ -5,13 +5,16 @@ use super::worker::Op;
 use super::{Todo, effects};
 use crate::world::World;
 use crate::world::queue::{SECOND, Us};
+use std::collections::VecDeque;
 use xenon_election::{Event, LocalView, ServerView, State, Ticket};
-use xenon_plan::health::Health;
+use xenon_plan::health::{Health, Verdict};
 use xenon_plan::observation::ServerState;
 use xenon_plan::{Address, Process, Role, Seen, Step, Variables, is_promoted, plan, unfit};
 
 /// See PROMOTION_STUCK of the agent.
 const PROMOTION_STUCK: Us = 60 * SECOND;
+const FAILED_LATELY: Us = 600 * SECOND;
+const FAILURES_KEPT: usize = 8;
 /// Misses that make a hang.
 const MISSES: u32 = 2;
 
@@ -56,6 +59,9 @@ pub(crate) struct Local {
     pub(crate) promoted: Option<u64>,
     pub(crate) was_primary: bool,
     pub(crate) watch: FaultWatch,
+    pub(crate) offline_is_ours: bool,
+    /// When the primary here died or hung.
+    failed_at: VecDeque<Us>,
 }
 
 impl Local {
@@ -88,6 +94,8 @@ impl Local {
             promoted: None,
             was_primary: false,
             watch: FaultWatch::default(),
+            offline_is_ours: true,
+            failed_at: VecDeque::new(),
         }
     }
 
@@ -119,9 +127,21 @@ impl Local {
             variables: self.variables,
             sessions_killed: self.sessions_killed,
             drain_timed_out: self.drain_timed_out,
+            offline_is_ours: self.offline_is_ours,
             retry_due: self.threads_retry.is_none_or(|at| at <= now),
             faults: self.watch.faults.clone(),
         }
+    }
+
+    fn recent_failures(&self, now: Us) -> u32 {
+        let recent = self.failed_at.iter().filter(|at| now - **at < FAILED_LATELY);
+        u32::try_from(recent.count()).unwrap_or(u32::MAX)
+    }
+
+    /// It died or hung as the primary.
+    pub(crate) fn note_failure(&mut self, now: Us) {
+        self.failed_at.push_front(now);
+        self.failed_at.truncate(FAILURES_KEPT);
     }
 
     pub(crate) fn role_is_primary(&self) -> bool {
@@ -137,6 +157,10 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
         unapplied: state.unapplied().count(),
         acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.enabled || replica.operational),
         acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
+        semi_sync_on: state.semi_sync_source.is_some_and(|source| source.enabled && source.operational),
+        start: None,
+        drops_relay_logs: state.relay_log_recovery,
+        synced: state.synced,
     }
 }
 
@@ -147,9 +171,10 @@ impl World {
         agent.replan = true;
         let local = &mut agent.local;
         let same_work = match (&local.role, &role) {
-            (Role::Primary { term: a, closed: was, .. }, Role::Primary { term: b, closed: is, .. }) => {
-                a == b && was == is
-            }
+            (
+                Role::Primary { term: a, closed: was, acknowledgements: before, .. },
+                Role::Primary { term: b, closed: is, acknowledgements: now, .. },
+            ) => a == b && was == is && now >= before,
             (old, new) => old == new,
         };
         if !same_work {
@@ -179,7 +204,11 @@ impl World {
         local.role = role;
         let deposed = matches!(
             local.role,
-            Role::Fenced { .. } | Role::Replica { .. } | Role::Invalid { .. } | Role::Removed
+            Role::Fenced { .. }
+                | Role::Suspended { .. }
+                | Role::Replica { .. }
+                | Role::Invalid { .. }
+                | Role::Removed
         );
         if deposed && local.address == Address::Here {
             // I5: waits for nothing that is done at the server.
@@ -310,6 +339,9 @@ impl World {
         if state.super_read_only {
             local.drain_timed_out = false;
         }
+        if !state.offline_mode {
+            local.offline_is_ours = false;
+        }
         let before = local.server.as_ref().map(|server| server.unapplied().count());
         if before != Some(state.unapplied().count()) {
             local.stuck_since = now;
@@ -344,12 +376,18 @@ impl World {
     fn local_view(&self, at: usize) -> LocalView {
         let node = &self.nodes[at];
         let local = node.agent.as_ref().map(|agent| &agent.local);
+        let mut server = local.and_then(|local| local.server.as_ref()).map(server_view);
+        if let (Some(server), Some(process)) = (&mut server, local.and_then(|local| local.mysqld)) {
+            server.start = Some(process.to_string());
+        }
         LocalView {
-            server: local.and_then(|local| local.server.as_ref()).map(server_view),
+            server,
             unfit: local.and_then(|local| unfit(&local.seen(self.now))),
             source_host: node.id.to_string(),
             source_port: effects::PORT,
             wish: None,
+            stuck: local.is_some_and(|local| local.health.verdict() == Verdict::Hung),
+            failures: local.map_or(0, |local| local.recent_failures(self.now)),
         }
     }
 

@@ -89,6 +89,9 @@ impl World {
         }
         agent.replan = true;
         let local = &mut agent.local;
+        if local.role_is_primary() {
+            local.note_failure(now);
+        }
         local.health.on_exit();
         local.watch.commits = Default::default();
         local.mysqld = None;
@@ -131,6 +134,7 @@ impl World {
     }
 
     pub(crate) fn on_probed(&mut self, at: usize, began: Us, probe: Probe) {
+        let now = self.now;
         let Some(agent) = self.nodes[at].agent.as_mut() else { return };
         if began < agent.local.started {
             return;
@@ -142,6 +146,9 @@ impl World {
             return;
         }
         agent.replan = true;
+        if verdict == Verdict::Hung && agent.local.role_is_primary() {
+            agent.local.note_failure(now);
+        }
         self.tell(at, "health", || format!("{verdict:?}"));
         if before == Verdict::Starting && verdict == Verdict::Serving {
             self.poke(at);

@@ -56,15 +56,28 @@ impl World {
                 self.point_anew(at, source);
             }
             Step::Repoint { source } => return self.repoint(at, source, unchecked),
-            Step::SemiSyncSourceOn { acknowledgements } => {
+            Step::SemiSyncSourceOn { acknowledgements, soft } => {
                 if !server.source_on {
                     server.acknowledged.clear();
+                    server.gave_up_waiting = false;
                 }
                 server.source_on = true;
                 server.source_is_set_up = true;
+                server.soft = *soft;
+                server.gave_up_waiting &= *soft;
                 server.wait_for = *acknowledgements;
+                self.count_clients(at);
                 self.release(at);
             }
+            Step::StopWaiting => {
+                server.source_on = false;
+                self.release(at);
+            }
+            Step::GoOffline => {
+                server.offline = true;
+                self.kill_sessions(at);
+            }
+            Step::GoOnline => server.offline = false,
             Step::SemiSyncSourceOff => {
                 if !server.source_on {
                     return Turn::Ended(StepOutcome::Done);

@@ -64,6 +64,7 @@ impl World {
         agent.local.stuck_since = now;
         match &planned.step {
             Step::KillSessions => agent.local.sessions_killed = true,
+            Step::GoOffline => agent.local.offline_is_ours = true,
             Step::EnsureAccount => agent.local.account_checked = true,
             Step::SetVariables { role } => agent.local.variables = Some(*role),
             Step::StartReceiver | Step::StartApplier => agent.local.threads_retry = Some(now + RETRY_RARELY),

@@ -12,13 +12,13 @@ impl World {
         let node = &self.nodes[at];
         let server = &node.mysqld;
         let marked = server.executed.contains(&Gtid::untagged(MARKERS, server.term));
-        // A cluster that is or has been one node alone waits for nobody, and for a moment after it has grown.
+        // One voter alone, or one of two (C5), need not wait; and with changes of members that may be anybody's case.
         let changes = self
             .schedule
             .entries
             .iter()
             .any(|entry| matches!(entry.fault, Fault::Remove { .. } | Fault::Add { .. }));
-        let waits = server.source_on || changes || self.schedule.nodes == 1;
+        let waits = server.source_on || changes || self.schedule.nodes < 3;
         let problem = match (server.term, marked, waits) {
             (0, ..) => "it never wrote a marker",
             (_, false, _) => "its term's marker is not acknowledged",

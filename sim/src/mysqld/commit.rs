@@ -26,7 +26,7 @@ impl World {
         if server.hung || server.disk_full || server.closing != Closing::No {
             return Write::Silence;
         }
-        if server.read_only || server.super_read_only {
+        if server.read_only || server.super_read_only || server.offline {
             return Write::Refused;
         }
         let gtid = server.next_gtid();
@@ -119,7 +119,7 @@ impl super::Mysqld {
 
     /// How much of the binlog need not wait: what W replicas have acknowledged, or all of it with semi-sync off.
     fn releasable(&self) -> usize {
-        if !self.source_on {
+        if !self.source_on || self.gave_up_waiting {
             return self.binlog.len();
         }
         let mut acknowledged: Vec<usize> = self.acknowledged.values().copied().collect();

@@ -38,6 +38,9 @@ impl World {
         server.read_only = true;
         server.super_read_only = true;
         server.source_on = false;
+        server.soft = false;
+        server.gave_up_waiting = false;
+        server.offline = false;
         server.source_is_set_up = false;
         server.wait_for = 1;
         server.acknowledged.clear();
@@ -155,7 +158,7 @@ impl World {
         self.nodes[at].host_up = false;
         self.nodes[at].boot += 1;
         self.nodes[at].address_held = false;
-        if !self.setup.relay_logs_are_lost {
+        if self.nodes[at].synced {
             return;
         }
         let server = &mut self.nodes[at].mysqld;

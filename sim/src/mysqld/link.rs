@@ -216,10 +216,29 @@ impl World {
     }
 
     fn acknowledge(&mut self, source: usize, replica: usize, until: usize) {
-        let acknowledged = self.nodes[source].mysqld.acknowledged.entry(replica).or_default();
+        let server = &mut self.nodes[source].mysqld;
+        let acknowledged = server.acknowledged.entry(replica).or_default();
         if until > *acknowledged {
             *acknowledged = until;
-            self.release(source);
+        }
+        if server.gave_up_waiting && until == server.binlog.len() {
+            // A replica has caught up: it waits again.
+            server.gave_up_waiting = false;
+            self.count_clients(source);
+        }
+        self.release(source);
+    }
+
+    /// With `wait_no_replica` off, too few connected replicas mean that commits go on without.
+    pub(crate) fn count_clients(&mut self, at: usize) {
+        if !self.nodes[at].mysqld.soft || !self.nodes[at].mysqld.source_on {
+            return;
+        }
+        let too_few = self.semi_sync_clients(at) < self.nodes[at].mysqld.wait_for;
+        if too_few && !self.nodes[at].mysqld.gave_up_waiting {
+            self.nodes[at].mysqld.gave_up_waiting = true;
+            self.tell(at, "mysqld", || "commits go on without a replica".to_owned());
+            self.release(at);
         }
     }
 
@@ -246,8 +265,10 @@ impl World {
     /// The source's end is gone: the replica notices when it hears of it.
     pub(crate) fn close_at_source(&mut self, id: u64) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        let source = link.source;
         link.source_open = false;
         link.up.clear();
+        self.count_clients(source);
         let way = self.network.server_delay(&mut self.rng);
         self.plan(way, Happening::Down { link: id });
         self.forget_closed(id);

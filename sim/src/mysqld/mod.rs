@@ -104,6 +104,12 @@ pub(crate) struct Mysqld {
     pub(crate) source_on: bool,
     /// W; 1 by default.
     pub(crate) wait_for: u32,
+    /// `wait_no_replica` is off: with too few replicas connected, commits go on without.
+    pub(crate) soft: bool,
+    /// They do, until a replica has caught up.
+    pub(crate) gave_up_waiting: bool,
+    /// `offline_mode`.
+    pub(crate) offline: bool,
     /// The server's own defaults still stand: not what the agent sets.
     pub(crate) source_is_set_up: bool,
     /// How much of the binlog each replica has acknowledged.
@@ -149,6 +155,9 @@ impl Mysqld {
             waiting: VecDeque::new(),
             source_on: false,
             wait_for: 1,
+            soft: false,
+            gave_up_waiting: false,
+            offline: false,
             source_is_set_up: false,
             acknowledged: BTreeMap::new(),
             replica_on: false,
@@ -178,6 +187,7 @@ impl Mysqld {
         self.process == Process::Running
             && !self.read_only
             && !self.super_read_only
+            && !self.offline
             && self.closing == Closing::No
     }
 

@@ -26,10 +26,10 @@ impl World {
                 wait_for_replicas: server.wait_for,
                 timeout_ms: if server.source_is_set_up { NO_TIMEOUT_MS } else { 10_000 },
                 after_sync: true,
-                wait_no_replica: true,
+                wait_no_replica: !server.soft,
                 clients: self.semi_sync_clients(at),
                 waiting_sessions: u32::try_from(server.waiting.len()).unwrap_or(u32::MAX),
-                operational: server.source_on,
+                operational: server.source_on && !server.gave_up_waiting,
             }),
             semi_sync_replica: Some(SemiSyncReplica {
                 enabled: server.replica_on,
@@ -40,6 +40,9 @@ impl World {
             gtid_mode_on: true,
             log_bin: true,
             log_replica_updates: true,
+            offline_mode: server.offline,
+            relay_log_recovery: false,
+            synced: self.nodes[at].synced,
             binlog_file: String::new(),
             binlog_position: 0,
         }

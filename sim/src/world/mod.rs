@@ -28,8 +28,6 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) rules: Rules,
     pub(crate) mutant: Option<Mutant>,
-    /// A power loss takes what a relay log had not synced.
-    pub(crate) relay_logs_are_lost: bool,
     pub(crate) messages_are_told: bool,
     pub(crate) clients: usize,
 }
@@ -46,6 +44,8 @@ pub(crate) struct Saves {
 pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) host_up: bool,
+    /// Its mysqld syncs every write to its relay log: a loss of power takes nothing.
+    pub(crate) synced: bool,
     /// Counts boots.
     pub(crate) boot: u64,
     /// Real microseconds of a second on its monotonic clock.
@@ -199,6 +199,7 @@ impl Node {
         Node {
             id: NodeId::new(text::name(at)),
             host_up: true,
+            synced: rng.percent(20),
             boot: 0,
             // Up to three in a hundred fast or slow: far beyond what a crystal does, and within the lease's margin.
             second: rng.between(970_000, 1_030_000),
