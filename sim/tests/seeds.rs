@@ -52,8 +52,7 @@ fn kept_schedules_are_clean() {
 }
 
 /// So many seeds show each of these mistakes; the others want more than a test can afford (docs/sim.md).
-const QUICK_MUTANTS: [(&str, u64); 7] = [
-    ("one-vote-a-term", 400),
+const QUICK_MUTANTS: [(&str, u64); 6] = [
     ("freeze-before-vote", 400),
     ("compare-positions", 400),
     ("compare-data", 400),
