@@ -102,9 +102,10 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     });
 
     let mut stops = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
-    let mut local = Local::new(times.probe_misses, !config.mysql.monitor_disabled);
-    let found = Mysqld::find(&mysqld::options(&config), &door, FIRST_LOOK).await;
-    local.server = door.observe(FIRST_LOOK).await.ok();
+    let mut local = Local::new(times.probe_misses, !config.mysql.monitor_disabled && !config.raft.witness);
+    let witness = config.raft.witness;
+    let found = if witness { None } else { Mysqld::find(&mysqld::options(&config), &door, FIRST_LOOK).await };
+    local.server = if witness { None } else { door.observe(FIRST_LOOK).await.ok() };
     let primary_of_term = is_primary_of(&local, &record);
     if primary_of_term {
         // T3: the address stays where it is, too, if the start hook was known to be done.
@@ -133,7 +134,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         EventKind::Agent,
         format!("xenon {} starts as {id}, process {}", env!("CARGO_PKG_VERSION"), std::process::id()),
     );
-    let look = observer::spawn(door, times, inputs.clone());
+    let look = if witness { Arc::default() } else { observer::spawn(door, times, inputs.clone()) };
     // Complete from the start: a leader that resumes tells the others at once where its server is (T3).
     let view = LocalView {
         server: local.server.as_ref().map(server_view),

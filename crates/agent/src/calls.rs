@@ -37,6 +37,22 @@ impl Agent {
                 Some(refused) => refused,
                 None => self.ask_core(Ask::HandOver { target }).await,
             },
+            Request::Pause => match self.must_lead() {
+                Some(refused) => refused,
+                None => self.ask_core(Ask::Pause).await,
+            },
+            // Without a leader nobody could end a pause; the core knows what may be done then.
+            Request::Resume => match self.must_lead().filter(|_| self.core.leader().is_some()) {
+                Some(refused) => refused,
+                None => self.ask_core(Ask::Resume).await,
+            },
+            Request::SetPriority { node, priority } => match self.must_lead() {
+                Some(refused) => refused,
+                None if priority.is_some_and(|priority| priority > 100) => {
+                    refused("a priority is at most 100", "give a number from 0 (never leads) to 100")
+                }
+                None => self.ask_core(Ask::Prefer { node, priority }).await,
+            },
             Request::RaftDisable => self.ask_core(Ask::Disable).await,
             Request::RaftEnable => self.ask_core(Ask::Enable).await,
             Request::MysqlStart => self.mysql_start(),

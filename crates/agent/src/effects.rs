@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use xenon_api::{Envelope, EventKind, PATH_PEER, PROTOCOL_VERSION};
 use xenon_channel::Link;
 use xenon_election::{Directive, Effect, Event, Message, NodeId};
+use xenon_gtid::GtidSet;
 use xenon_plan::observation::SourceAddress;
-use xenon_plan::{Role, freezable};
+use xenon_plan::{Role, freezable, looks_like_primary};
 
 /// Messages waiting for a peer; older ones are worth nothing.
 const LINK_QUEUE: usize = 64;
@@ -31,8 +32,16 @@ impl Agent {
                 },
                 Effect::ReportSaved => queue.extend(self.core.step(Event::Saved)),
                 Effect::Send { to, message } => self.send(&to, message),
+                // C5: a witness has received nothing, and accepts nothing.
+                Effect::Freeze { ticket } if self.config.raft.witness => {
+                    queue.extend(self.core.step(Event::Frozen { ticket, result: Ok(GtidSet::new()) }));
+                }
                 Effect::Freeze { ticket } => match freezable(&self.seen()) {
-                    Ok(()) => self.start_op(Op::Freeze(ticket)),
+                    Ok(()) => {
+                        let is_primary = self.local.server.as_ref().is_some_and(looks_like_primary);
+                        let drain = self.local.drain_left();
+                        self.start_op(Op::Freeze(ticket, drain, is_primary));
+                    }
                     Err(reason) => {
                         queue.extend(self.core.step(Event::Frozen { ticket, result: Err(reason) }))
                     }

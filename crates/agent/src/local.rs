@@ -2,7 +2,7 @@
 
 use crate::agent::Agent;
 use crate::input::Input;
-use crate::worker::{self, Op};
+use crate::worker::{self, DRAIN, Op};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +67,8 @@ pub(crate) struct Local {
     /// D4: `offline_mode` is this agent's doing; of one found on at the start that is not known, and it is taken for ours.
     pub(crate) offline_is_ours: bool,
     pub(crate) failures: u32,
+    /// D1: since when writes are being closed.
+    closing_since: Option<Instant>,
     /// When the primary here died or hung.
     failed_at: VecDeque<Instant>,
     pub(crate) retry_at: Option<Instant>,
@@ -118,11 +120,14 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
 pub(crate) fn wish(config: &Config) -> Wish {
     // A node that follows for ever gives leadership away, should it have it.
     let priority = if config.raft.super_idle { 0 } else { config.raft.priority };
-    Wish { priority, idle: config.raft.super_idle, witness: false }
+    Wish { priority, idle: config.raft.super_idle, witness: config.raft.witness }
 }
 
 /// What the config says against this node's leading.
 pub(crate) fn configured_unfit(config: &Config) -> Option<String> {
+    if config.raft.witness {
+        return Some("its config says that it is a witness (raft.witness)".to_owned());
+    }
     if config.raft.super_idle {
         return Some("its config says that it follows for ever (raft.super-idle)".to_owned());
     }
@@ -163,6 +168,7 @@ impl Local {
             offline_is_ours: true,
             failures: 0,
             failed_at: VecDeque::new(),
+            closing_since: None,
             retry_at: None,
             threads_retry: None,
             promoted: None,
@@ -171,6 +177,16 @@ impl Local {
             doing: Vec::new(),
             troubles: Vec::new(),
         }
+    }
+
+    /// D1: what is left of the bound for closing writes, which began with the first attempt since the server was open by
+    /// right.
+    pub(crate) fn drain_left(&mut self) -> Duration {
+        if self.server.as_ref().is_none_or(|server| server.super_read_only) || self.role_is_primary() {
+            return DRAIN;
+        }
+        let since = *self.closing_since.get_or_insert_with(Instant::now);
+        DRAIN.saturating_sub(since.elapsed())
     }
 
     /// How often this server failed as the primary lately.
@@ -272,6 +288,7 @@ impl Agent {
                 local.stuck_since = Instant::now();
             }
             local.sessions_killed = false;
+            local.closing_since = None;
             local.drain_timed_out = false;
         } else {
             local.promoted = None;
@@ -306,8 +323,9 @@ impl Agent {
     /// Starts an operation; one that is under way is given up (the door ends its statement first).
     pub(crate) fn start_op(&mut self, op: Op) {
         let kind = match &op {
-            Op::Steps(_) => Kind::Plan,
-            Op::Freeze(ticket) => {
+            Op::Steps(..) => Kind::Plan,
+            Op::Freeze(ticket, _, is_primary) => {
+                self.local.offline_is_ours |= is_primary;
                 self.local.freeze_ticket = *ticket;
                 Kind::Freeze
             }
@@ -328,7 +346,7 @@ impl Agent {
 
     /// Level-triggered: what is, what is wanted, what is next.
     pub(crate) async fn replan(&mut self) {
-        if self.local.op.is_some() {
+        if self.local.op.is_some() || self.config.raft.witness {
             return;
         }
         let now = Instant::now();
@@ -371,7 +389,10 @@ impl Agent {
                 let why = steps.first().map(|planned| planned.why.clone()).unwrap_or_default();
                 self.kill_mysqld(&why);
             }
-            _ => self.start_op(Op::Steps(steps)),
+            _ => {
+                let drain = self.local.drain_left();
+                self.start_op(Op::Steps(steps, drain));
+            }
         }
     }
 
@@ -427,6 +448,7 @@ impl Agent {
             _ => None,
         };
         if state.super_read_only {
+            self.local.closing_since = None;
             self.local.drain_timed_out = false;
         }
         let before = self.local.server.as_ref().map(|server| server.unapplied().count());

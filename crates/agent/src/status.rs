@@ -33,7 +33,7 @@ impl Agent {
             unfit: self.core.unfit(),
             errant: record.errant.clone(),
             doing: self.local.doing.clone(),
-            troubles: self.local.troubles.clone(),
+            troubles: self.troubles(),
             last_promotion: self.events.last_promotion(),
             config_path: self.config_path.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -41,6 +41,24 @@ impl Agent {
             uptime_s: self.began.elapsed().as_secs(),
             state_uptime_s: self.state.1.elapsed().as_secs(),
         }
+    }
+
+    /// What the plans found wrong, and what the elections have to say.
+    fn troubles(&self) -> Vec<String> {
+        let record = self.core.record();
+        let degraded =
+            self.core.degraded().map(|why| format!("DEGRADED: {why}; commits wait for no replica (C5)"));
+        let doubt = record.doubt.as_ref().map(|doubt| {
+            format!(
+                "{}: its vote counts only beside all others' until it has caught up with a leader (S3)",
+                doubt.reason
+            )
+        });
+        let paused = self.core.is_paused().then(|| {
+            "the cluster is paused: nobody is elected, whatever happens (end it: xenoncli cluster resume)"
+                .to_owned()
+        });
+        [degraded, doubt, paused].into_iter().flatten().chain(self.local.troubles.iter().cloned()).collect()
     }
 
     fn mysqld_status(&self) -> MysqldStatus {

@@ -23,7 +23,7 @@ const APPLY_PIECE: Duration = Duration::from_secs(2);
 /// T1: how long writes may take to drain at a handover.
 const QUIESCE: Duration = Duration::from_millis(2_000);
 /// D1: how long writes may take to drain at a deposition, before D3.
-const DRAIN: Duration = Duration::from_millis(1_500);
+pub(crate) const DRAIN: Duration = Duration::from_millis(1_500);
 /// How long the target of a handover may take to apply the last transactions.
 const CATCH_UP: Duration = Duration::from_secs(5);
 
@@ -42,8 +42,10 @@ pub(crate) struct Means {
 /// One operation.
 #[derive(Debug)]
 pub(crate) enum Op {
-    Steps(Vec<Planned>),
-    Freeze(Ticket),
+    /// With what is left of D1's bound for closing writes.
+    Steps(Vec<Planned>, Duration),
+    /// With the same; and whether the server looks like a primary, whose clients are sent away first.
+    Freeze(Ticket, Duration, bool),
     Quiesce(Ticket),
     CatchUp(Ticket, GtidSet),
 }
@@ -112,10 +114,10 @@ async fn carry_out(
     inputs: &mpsc::Sender<Input>,
 ) -> (What, Option<ServerState>) {
     match op {
-        Op::Steps(steps) => (What::Steps, run_steps(id, steps, means, inputs).await),
+        Op::Steps(steps, drain) => (What::Steps, run_steps(id, steps, drain, means, inputs).await),
         // The loop knows which freeze was asked for last.
-        Op::Freeze(_) => {
-            let (result, drain_timed_out, state) = freeze(means).await;
+        Op::Freeze(_, drain, is_primary) => {
+            let (result, drain_timed_out, state) = freeze(means, drain, is_primary).await;
             (What::Frozen { result, drain_timed_out }, state)
         }
         Op::Quiesce(ticket) => {
@@ -129,6 +131,7 @@ async fn carry_out(
 async fn run_steps(
     id: u64,
     steps: Vec<Planned>,
+    drain: Duration,
     means: &Means,
     inputs: &mpsc::Sender<Input>,
 ) -> Option<ServerState> {
@@ -136,7 +139,7 @@ async fn run_steps(
     let mut changed = false;
     for planned in steps {
         let began = Instant::now();
-        let result = run_step(&planned.step, &mut control, means).await;
+        let result = run_step(&planned.step, drain, &mut control, means).await;
         let goes_on =
             matches!(result, Ok(StepOutcome::Done(_) | StepOutcome::SomeFailed(_) | StepOutcome::ForTheLoop));
         changed |= !matches!(result, Ok(StepOutcome::ForTheLoop));
@@ -157,7 +160,12 @@ async fn run_steps(
     means.door.observe(STATEMENT).await.ok()
 }
 
-async fn run_step(step: &Step, held: &mut Option<Control>, means: &Means) -> Result<StepOutcome, SqlError> {
+async fn run_step(
+    step: &Step,
+    drain: Duration,
+    held: &mut Option<Control>,
+    means: &Means,
+) -> Result<StepOutcome, SqlError> {
     if matches!(step, Step::StartMysqld | Step::KillMysqld | Step::AddressUp | Step::AddressDown) {
         return Ok(StepOutcome::ForTheLoop);
     }
@@ -172,7 +180,7 @@ async fn run_step(step: &Step, held: &mut Option<Control>, means: &Means) -> Res
     match step {
         Step::StartMysqld | Step::KillMysqld | Step::AddressUp | Step::AddressDown => {}
         Step::CloseWrites => {
-            return Ok(match control.set_read_only(DRAIN).await? {
+            return Ok(match close_writes(control, drain).await? {
                 ReadOnlyOutcome::Done => StepOutcome::Done(None),
                 ReadOnlyOutcome::TimedOut => StepOutcome::DrainTimedOut,
             });
@@ -242,12 +250,27 @@ async fn run_step(step: &Step, held: &mut Option<Control>, means: &Means) -> Res
     Ok(StepOutcome::Done(None))
 }
 
+/// D1: the bound belongs to the deposition, not to the attempt. One that is used up is not begun again.
+async fn close_writes(control: &mut Control, drain: Duration) -> Result<ReadOnlyOutcome, SqlError> {
+    if drain.is_zero() {
+        return Ok(ReadOnlyOutcome::TimedOut);
+    }
+    control.set_read_only(drain).await
+}
+
 /// V3 and V5: the server can acknowledge nothing more to a client, accepts nothing more from an older leader,
 /// and only then is its position read.
-async fn freeze(means: &Means) -> (Result<GtidSet, String>, bool, Option<ServerState>) {
+async fn freeze(
+    means: &Means,
+    drain: Duration,
+    is_primary: bool,
+) -> (Result<GtidSet, String>, bool, Option<ServerState>) {
     let frozen = async {
         let mut control = means.door.control(STATEMENT).await?;
-        if control.set_read_only(DRAIN).await? == ReadOnlyOutcome::TimedOut {
+        if is_primary {
+            control.set_offline(true, STATEMENT).await?;
+        }
+        if close_writes(&mut control, drain).await? == ReadOnlyOutcome::TimedOut {
             return Ok(None);
         }
         control.freeze_replica(STATEMENT).await.map(Some)

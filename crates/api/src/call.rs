@@ -42,6 +42,17 @@ pub enum Request {
         /// The wanted successor.
         target: Option<NodeId>,
     },
+    /// T4: nobody stands and nobody steps down for a lost lease (leader only).
+    Pause,
+    /// T4: elections again: at the leader; or at any node when there is none.
+    Resume,
+    /// V8: a priority that overrides the node's own config file; `None` takes it back (leader only).
+    SetPriority {
+        /// Whose.
+        node: NodeId,
+        /// 0 = never leads.
+        priority: Option<u32>,
+    },
     /// `raft disable`: take no part in elections.
     RaftDisable,
     /// `raft enable`.
@@ -76,6 +87,9 @@ impl Request {
             Request::ClusterAdd { idle: true, .. } => "cluster addidle",
             Request::ClusterRemove { .. } => "cluster remove",
             Request::HandOver { .. } => "handover",
+            Request::Pause => "cluster pause",
+            Request::Resume => "cluster resume",
+            Request::SetPriority { .. } => "cluster set",
             Request::RaftDisable => "raft disable",
             Request::RaftEnable => "raft enable",
             Request::MysqlStart => "mysql start",

@@ -76,6 +76,29 @@ pub(crate) enum ClusterCommand {
     Remove(ChangeArguments),
     /// Let idle nodes go.
     Removeidle(ChangeArguments),
+    /// No elections until resumed: nobody stands, and nobody steps down for a lost lease. For upgrades.
+    #[command(
+        after_help = "While paused, a primary that dies is started again and nobody takes over from it."
+    )]
+    Pause,
+    /// End a pause.
+    #[command(
+        after_help = "Without a leader nobody can end it for all: then run it on the node that is to stand for election."
+    )]
+    Resume,
+    /// What the cluster keeps of a node beside the node's own config file.
+    #[command(after_help = "Example, so that a node never leads, and back:\n  \
+        xenoncli cluster set 192.168.0.13:8801 --priority 0\n  \
+        xenoncli cluster set 192.168.0.13:8801 --priority default")]
+    Set {
+        /// The endpoint of the node's agent.
+        #[arg(value_name = "NODE")]
+        node: String,
+        /// Which of equally recent nodes leads: the higher one, 0 to 100; 0 never leads; `default`: as its own config file
+        /// says.
+        #[arg(long, value_name = "N|default", value_parser = priority)]
+        priority: Priority,
+    },
     /// Every node: its part in elections, its server, its replication.
     #[command(
         after_help = "What is wrong with a node stands below the table, on standard error. A node that does not \
@@ -108,6 +131,20 @@ pub(crate) enum ClusterCommand {
     #[command(after_help = "json: {\"xenon\":[{id, status, config, uptimes}]}, every value a text; \
         --output json: with detail and error as in cluster status --help")]
     Xenon(FormatArguments),
+}
+
+/// A priority, or none of the cluster's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Priority(pub(crate) Option<u32>);
+
+fn priority(text: &str) -> Result<Priority, String> {
+    if text.eq_ignore_ascii_case("default") {
+        return Ok(Priority(None));
+    }
+    match text.parse() {
+        Ok(number @ 0..=100) => Ok(Priority(Some(number))),
+        _ => Err("a number from 0 (never leads) to 100, or `default`".to_owned()),
+    }
 }
 
 /// `json` as a last word, as scripts for the Go tool write it.
@@ -209,6 +246,8 @@ mod tests {
             "cluster status json",
             "cluster gtid json",
             "cluster add 10.0.0.1:8801,10.0.0.2:8801",
+            "cluster pause",
+            "cluster set 10.0.0.1:8801 --priority default",
             "cluster status -c /etc/xenon.json --output json",
             "init --address=10.0.0.1 --port=8801 --vip=10.0.0.9 --repluser=repl --replpwd=x",
         ] {

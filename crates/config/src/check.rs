@@ -168,6 +168,13 @@ impl Check<'_> {
                 "give 0 (never leads) to 100",
             );
         }
+        if raft.witness && raft.super_idle {
+            self.error(
+                "raft.witness",
+                "a witness only votes, and raft.super-idle says that this node never votes",
+                "leave one of the two out",
+            );
+        }
         match (&raft.leader_start_command, &raft.leader_stop_command) {
             (Hook::Command(_), Hook::Nothing) => self.warn(
                 "raft.leader-start-command",

@@ -52,6 +52,8 @@ section! {
         "purge-binlog-disabled" purge_binlog_disabled: bool = false,
         /// This node follows for ever: it neither votes nor leads nor acknowledges.
         "super-idle" super_idle: bool = false,
+        /// This node has no mysqld: it only votes, so that two nodes with data have a majority when one of them is lost.
+        "witness" witness: bool = false,
         /// Run with `bash -c` when this node has become the primary; `nop` for nothing.
         "leader-start-command" leader_start_command: Hook = Hook::Nothing,
         /// Run with `bash -c` when this node stops being the primary; `nop` for nothing.

@@ -76,6 +76,7 @@ raft.admit-defeat-hearbeat-count=10
 raft.purge-binlog-interval=300000
 raft.purge-binlog-disabled=false
 raft.super-idle=false
+raft.witness=false
 raft.leader-start-command=nop
 raft.leader-stop-command=nop
 raft.candidate-wait-for-2nodes=60000

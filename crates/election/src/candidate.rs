@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Candidate {
     pub(crate) stage: Stage,
+    /// T1, T2, V7: it stands because it was told to.
+    pub(crate) told: bool,
 }
 
 /// How far the candidate has come.
@@ -41,6 +43,13 @@ impl Election {
         if !self.enabled || matches!(self.role, Role::Leader(_)) || self.record.config.is_none() {
             return;
         }
+        if self.freezing.is_some()
+            || matches!(&self.role, Role::Candidate(Candidate { stage: Stage::Freezing { .. }, .. }))
+        {
+            // A server that cannot be frozen cannot win either: another term would only take the next leader down. The
+            // freeze ends with an answer, good or bad.
+            return out.arm(Timer::Election, Delay::Election { rank: 1 });
+        }
         // Whatever was under way has taken too long.
         self.role = Role::Follower;
         if let Some(why) = self.unfit() {
@@ -61,13 +70,13 @@ impl Election {
         out.note(Note::AskingPreVotes { term, why: why.clone() });
         let others = self.other_voters();
         if others.is_empty() {
-            return self.stand(why, out);
+            return self.stand(why, false, out);
         }
         let config = self.config().map(|config| config.id).unwrap_or_default();
         for other in &others {
             out.send(other, Message::PreVote { term, config });
         }
-        self.role = Role::Candidate(Candidate { stage: self.asking() });
+        self.role = Role::Candidate(Candidate { stage: self.asking(), told: false });
         out.arm(Timer::Election, Delay::Election { rank: self.rank });
     }
 
@@ -81,7 +90,8 @@ impl Election {
         if asked != self.record.term + 1 || !self.config().is_some_and(|config| config.is_voter(&from)) {
             return;
         }
-        let Role::Candidate(Candidate { stage: Stage::Asking { granted, doubtful } }) = &mut self.role else {
+        let Role::Candidate(Candidate { stage: Stage::Asking { granted, doubtful }, .. }) = &mut self.role
+        else {
             return;
         };
         match refusal {
@@ -119,11 +129,11 @@ impl Election {
     }
 
     fn count_pre_votes(&mut self, out: &mut Out) {
-        let Role::Candidate(Candidate { stage: Stage::Asking { granted, doubtful } }) = &self.role else {
+        let Role::Candidate(Candidate { stage: Stage::Asking { granted, doubtful }, .. }) = &self.role else {
             return;
         };
         match self.count(granted, doubtful) {
-            Count::Elected => self.stand("a majority would vote for me".to_owned(), out),
+            Count::Elected => self.stand("a majority would vote for me".to_owned(), false, out),
             Count::WaitsFor(missing) => self.tell_missing(&missing, out),
             Count::TooFew => {}
         }
@@ -152,7 +162,8 @@ impl Election {
     }
 
     /// V2: save term+1 and the own vote → stop the receiver → read the position → ask.
-    pub(crate) fn stand(&mut self, why: String, out: &mut Out) {
+    /// `told`: by the leader that gives way, or by who found this node ahead.
+    pub(crate) fn stand(&mut self, why: String, told: bool, out: &mut Out) {
         if let Some(why) = self.unfit() {
             return out.note(Note::MayNotStand { why });
         }
@@ -164,7 +175,7 @@ impl Election {
             return self.stand_at(Ok(self.position_hint().unwrap_or_default()), out);
         }
         let ticket = self.ticket();
-        self.role = Role::Candidate(Candidate { stage: Stage::Freezing { ticket } });
+        self.role = Role::Candidate(Candidate { stage: Stage::Freezing { ticket }, told });
         out.0.push(Effect::Freeze { ticket });
     }
 
@@ -183,12 +194,13 @@ impl Election {
         let config = self.config().map(|config| config.id).unwrap_or_default();
         let term = self.record.term;
         let others = self.other_voters();
+        let told = matches!(&self.role, Role::Candidate(candidate) if candidate.told);
         for other in &others {
-            out.send(other, Message::Vote { term, config, position: position.clone() });
+            out.send(other, Message::Vote { term, config, position: position.clone(), told });
         }
         let (mut granted, mut doubtful) = (BTreeSet::new(), BTreeSet::new());
         self.own_vote(&mut granted, &mut doubtful);
-        self.role = Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful } });
+        self.role = Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful }, told });
         self.count_votes(out);
     }
 
@@ -205,7 +217,7 @@ impl Election {
         if term != self.record.term && self.rules.keep(Rule::VotesOfThisTerm) || !known {
             return;
         }
-        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful } }) =
+        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful }, .. }) =
             &mut self.role
         else {
             return;
@@ -240,7 +252,8 @@ impl Election {
     }
 
     fn count_votes(&mut self, out: &mut Out) {
-        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful } }) = &self.role
+        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful }, .. }) =
+            &self.role
         else {
             return;
         };

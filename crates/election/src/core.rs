@@ -33,6 +33,10 @@ pub struct Election {
     pub(crate) leader_fresh: bool,
     /// Pre-votes that get a yes as soon as the leader is no longer fresh.
     pub(crate) patient: BTreeMap<NodeId, Term>,
+    /// V1: this agent has just started, and may have answered a leader within T before.
+    pub(crate) just_started: bool,
+    /// The term in which the server was frozen last: what was read then is newer than any look.
+    pub(crate) frozen_in: Term,
     pub(crate) local: LocalView,
     pub(crate) looks: u64,
     /// S3: what was seen last of received(n), and of which server.
@@ -139,6 +143,8 @@ impl Election {
             leader: None,
             leader_fresh: false,
             patient: BTreeMap::new(),
+            just_started: false,
+            frozen_in: 0,
             local: start.local,
             looks: 0,
             last_received: None,
@@ -166,6 +172,10 @@ impl Election {
                 core.resume_leading(&mut out);
             } else {
                 core.fence("started, and not known to lead");
+                if core.record.term > 0 {
+                    core.just_started = true;
+                    out.arm(Timer::LeaderFresh, Delay::ElectionBase);
+                }
                 let alone = core.config().is_some_and(|config| config.voters().count() == 1);
                 out.arm(Timer::Election, if alone { Delay::Now } else { Delay::Election { rank: 0 } });
                 core.offer_again(&mut out);
@@ -250,6 +260,15 @@ impl Election {
             },
             _ => {}
         }
+        if let Message::Vote { term, told: false, .. } = &message
+            && *term > self.record.term
+            && let Some(leader) = self.heard_leader().filter(|leader| **leader != from)
+        {
+            // V3, as V1 does for pre-votes, and before the newer term is taken up: the leader's lease rests on this node's
+            // answers, and two would hold the address until it ends (I5).
+            let refusal = Some(Refusal::LeaderAlive { leader: leader.clone() });
+            return out.send(&from, Message::VoteReply { term: self.record.term, refusal });
+        }
         if let Some(term) = message.term() {
             let fresh = self.record.config.is_none();
             if term > self.record.term && !fresh {
@@ -260,7 +279,7 @@ impl Election {
             Message::Offer { config } => self.on_offer(from, config, out),
             Message::PreVote { term, config } => self.on_pre_vote(from, term, config, out),
             Message::PreVoteReply { asked, refusal, .. } => self.on_pre_vote_reply(from, asked, refusal, out),
-            Message::Vote { term, config, position } => self.on_vote(from, term, config, position, out),
+            Message::Vote { term, config, position, .. } => self.on_vote(from, term, config, position, out),
             Message::VoteReply { term, refusal } => self.on_vote_reply(from, term, refusal, out),
             Message::Heartbeat { term, round, config, members, info, rank } => {
                 self.on_heartbeat(from, term, round, config, members, info, rank, out);
@@ -480,6 +499,11 @@ impl Election {
             };
         }
         follow
+    }
+
+    /// The leader that this node follows and has heard within T.
+    fn heard_leader(&self) -> Option<&NodeId> {
+        self.leader.as_ref().filter(|_| self.leader_fresh).map(|known| &known.id)
     }
 
     pub(crate) fn ticket(&mut self) -> Ticket {

@@ -66,6 +66,11 @@ impl Election {
         if new_leader || !self.leader_fresh {
             out.note(Note::Following { leader: from.clone(), term });
         }
+        if new_leader && self.frozen_in != term {
+            // F2: what was received from the leader before, after the last look, may be what this one lacks.
+            self.look_first = true;
+        }
+        self.just_started = false;
         self.leader = Some(KnownLeader { id: from.clone(), info });
         self.leader_fresh = true;
         self.patient.clear();

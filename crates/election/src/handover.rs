@@ -202,7 +202,7 @@ impl Election {
                 self.catching_up = Some(ticket);
                 out.0.push(Effect::CatchUp { ticket, set });
             }
-            _ => self.stand(format!("{from} said so"), out),
+            _ => self.stand(format!("{from} said so"), true, out),
         }
     }
 
@@ -213,7 +213,9 @@ impl Election {
         self.catching_up = None;
         let leader = self.leader.as_ref().map(|leader| leader.id.clone());
         match result {
-            Ok(()) => self.stand("handover: everything of the old primary is applied here".to_owned(), out),
+            Ok(()) => {
+                self.stand("handover: everything of the old primary is applied here".to_owned(), true, out)
+            }
             Err(reason) => {
                 out.note(Note::MayNotStand { why: reason.clone() });
                 if let Some(leader) = leader {

@@ -130,6 +130,7 @@ impl Election {
     fn lead(&mut self, leader: Leader, out: &mut Out) {
         self.leader = None;
         self.leader_fresh = false;
+        self.just_started = false;
         self.patient.clear();
         self.role = Role::Leader(Box::new(leader));
         let term = self.record.term;

@@ -60,6 +60,9 @@ pub enum Message {
         config: ConfigId,
         /// The sender's position, read after its receiver had stopped.
         position: Position,
+        /// It was told to stand (T1, T2, V7), so a leader that is still heard is no reason to refuse.
+        #[serde(default)]
+        told: bool,
     },
     /// Answer to [`Message::Vote`].
     VoteReply {

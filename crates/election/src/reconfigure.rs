@@ -229,12 +229,21 @@ impl Election {
             return self.do_without_the_lost(out);
         }
         let carried_over = self.is_carried_over(leader);
+        let votes_were_lost = self.config().is_some_and(|config| {
+            config.acknowledgements_before_a_loss().is_some() && self.rules.keep(Rule::CarryOverFirst)
+        });
         if leader.previous_acknowledgements.is_some() {
             if self.rules.keep(Rule::WaitForStrays) && self.stray_acknowledgements(leader) {
                 return;
             }
             if let Role::Leader(leader) = &mut self.role {
                 leader.previous_acknowledgements = None;
+                if votes_were_lost {
+                    // What they acknowledged until now is with fewer voters than W says: only what is seen from here on
+                    // counts as carried over.
+                    leader.carried_over = CarriedOver::AfterLook;
+                    return;
+                }
             }
         }
         if let Role::Leader(leader) = &mut self.role {

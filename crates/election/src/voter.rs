@@ -58,6 +58,11 @@ impl Election {
             // Before its lease is over a leader is alive by definition; after it, it is a follower.
             return Some(Refusal::LeaderAlive { leader: self.id.clone() });
         }
+        if self.just_started && self.record.vote.as_ref() != Some(from) {
+            // A leader's lease may rest on an answer that was given before the restart.
+            let leader = self.record.vote.clone().unwrap_or_else(|| self.id.clone());
+            return Some(Refusal::LeaderAlive { leader });
+        }
         match &self.leader {
             // The leader that this node follows may take its own leadership up again.
             Some(leader) if self.leader_fresh && leader.id != *from => {
@@ -69,11 +74,12 @@ impl Election {
 
     /// T has passed since the last heartbeat.
     pub(crate) fn on_leader_stale(&mut self, out: &mut Out) {
-        if !self.leader_fresh {
+        let started = std::mem::take(&mut self.just_started);
+        if !self.leader_fresh && !started {
             return;
         }
-        self.leader_fresh = false;
-        if let Some(leader) = &self.leader {
+        let was_fresh = std::mem::take(&mut self.leader_fresh);
+        if was_fresh && let Some(leader) = &self.leader {
             out.note(Note::LeaderLost { leader: leader.id.clone(), term: self.record.term });
         }
         let config = self.config().map(|config| config.id).unwrap_or_default();
@@ -161,6 +167,7 @@ impl Election {
             // The best look there is: nothing can be added to it before a leader is followed.
             server.received = received.clone();
             self.look_first = false;
+            self.frozen_in = self.record.term;
             // F2: a leader may be known by now, and what was drained into the binlog until the freeze is news.
             self.compare_with_leader(out);
         }

@@ -58,17 +58,34 @@ pub(crate) fn plan<'a>(reason: &str, seen: &'a Seen, plan: &mut Plan) -> Option<
         return None;
     }
     let server = server?;
-    if !server.super_read_only {
-        plan.push(Step::CloseWrites, reason);
-    }
+    let sent_away = close(reason, server, plan);
     // Readers of a server that was a replica all along are left in peace.
     if !seen.sessions_killed || !server.super_read_only {
         plan.push(Step::KillSessions, format!("clients must look for the new primary: {reason}"));
     }
-    if server.offline_mode && seen.offline_is_ours {
+    if server.offline_mode && seen.offline_is_ours || sent_away {
         plan.push(Step::GoOnline, "nobody can write here any more, and readers need not be kept out");
     }
     Some(server)
+}
+
+/// D1. Closing waits behind commits, and its end by its bound would leave the server open again for a moment: so a primary's
+/// clients are sent away first, which waits for nothing. Says whether they are.
+fn close(reason: &str, server: &ServerState, plan: &mut Plan) -> bool {
+    if server.super_read_only {
+        return false;
+    }
+    let goes_offline = looks_like_primary(server) && !server.offline_mode;
+    if goes_offline {
+        plan.push(Step::GoOffline, format!("no client may write while its commits drain: {reason}"));
+    }
+    plan.push(Step::CloseWrites, reason);
+    goes_offline
+}
+
+/// Its commits wait for replicas. One that somebody opened by hand has readers, which are left in peace.
+pub fn looks_like_primary(server: &ServerState) -> bool {
+    !server.super_read_only && server.semi_sync_source.is_some_and(|source| source.enabled)
 }
 
 /// D4: as little as keeps clients from being served. The term may still stand, and then its waiting commits will be
@@ -104,17 +121,14 @@ pub(crate) fn plan_suspended(reason: &str, seen: &Seen, plan: &mut Plan) {
         }
         return;
     }
-    if server.offline_mode {
-        return;
-    }
     if seen.drain_timed_out {
-        plan.push(
-            Step::GoOffline,
-            format!("its commits wait for acknowledgements, and the term may still stand (D4): {reason}"),
-        );
+        // Its commits wait for acknowledgements, and the term may still stand: behind offline_mode they go on waiting.
+        if !server.offline_mode {
+            plan.push(Step::GoOffline, format!("its commits do not drain (D4): {reason}"));
+        }
         return;
     }
-    plan.push(Step::CloseWrites, reason);
+    close(reason, server, plan);
     plan.push(Step::KillSessions, format!("clients must look for the new primary: {reason}"));
 }
 

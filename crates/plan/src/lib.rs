@@ -19,6 +19,7 @@ mod role;
 mod step;
 
 pub use commits::{Commits, DEAF_MS, LOST_MS, Standstill, WEDGED_MS, WEDGED_UNSURE_MS};
+pub use depose::looks_like_primary;
 pub use faults::{Faults, Folder};
 pub use fitness::unfit;
 pub use freeze::freezable;

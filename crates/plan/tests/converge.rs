@@ -17,7 +17,7 @@ use xenon_plan::{Address, Role, Seen, Variables, plan};
 /// three, a broken applier is tried a few times.
 const PLANS: u32 = 8 * PATIENCE;
 /// Steps of one plan.
-const STEPS: usize = 14;
+const STEPS: usize = 18;
 
 fn any_source() -> impl Strategy<Value = Option<SemiSyncSource>> {
     let source = (any::<bool>(), 1..3_u32, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(

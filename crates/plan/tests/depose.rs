@@ -9,7 +9,10 @@ use xenon_plan::{Address, Process, Role, Step, plan};
 #[test]
 fn d1_address_then_writes_then_sessions() {
     let seen = open_primary();
-    assert_eq!(steps(&fenced(), &seen), [Step::AddressDown, Step::CloseWrites, Step::KillSessions]);
+    assert_eq!(
+        steps(&fenced(), &seen),
+        [Step::AddressDown, Step::GoOffline, Step::CloseWrites, Step::KillSessions, Step::GoOnline]
+    );
     let plan = plan(&fenced(), &seen);
     assert!(why(&plan, "address-down").contains("must not hold the address: no majority"));
     assert_eq!(why(&plan, "close-writes"), "no majority");
@@ -20,10 +23,14 @@ fn d1_address_then_writes_then_sessions() {
 fn d1_only_what_is_still_to_be_done() {
     let mut seen = open_primary();
     seen.address = Address::Moving;
-    assert_eq!(names(&fenced(), &seen), ["close-writes", "kill-sessions"]);
+    assert_eq!(names(&fenced(), &seen), ["go-offline", "close-writes", "kill-sessions", "go-online"]);
     seen.address = Address::Away;
     server_of(&mut seen).read_only = true;
-    assert_eq!(names(&fenced(), &seen), ["close-writes", "kill-sessions"], "read_only alone is not closed");
+    assert_eq!(
+        names(&fenced(), &seen),
+        ["go-offline", "close-writes", "kill-sessions", "go-online"],
+        "read_only alone is not closed"
+    );
     server_of(&mut seen).super_read_only = true;
     assert_eq!(names(&fenced(), &seen), ["kill-sessions"]);
     seen.sessions_killed = true;
@@ -128,7 +135,7 @@ fn i5_the_address_goes_though_the_server_is_dead_or_dying() {
 fn d4_a_suspended_leader_is_closed_like_a_deposed_one_but_not_killed() {
     let suspended = Role::Suspended { reason: "no majority".to_owned() };
     let mut seen = open_primary();
-    assert_eq!(names(&suspended, &seen), ["address-down", "close-writes", "kill-sessions"]);
+    assert_eq!(names(&suspended, &seen), ["address-down", "go-offline", "close-writes", "kill-sessions"]);
     seen.address = Address::Away;
     seen.drain_timed_out = true;
     assert_eq!(names(&suspended, &seen), ["go-offline"], "its commits may yet be acknowledged");

@@ -34,8 +34,10 @@ fn d1_a_deposed_primary_is_closed_before_it_follows_and_before_semi_sync_goes_of
         names(&follow("new"), &seen),
         [
             "address-down",
+            "go-offline",
             "close-writes",
             "kill-sessions",
+            "go-online",
             "semi-sync-replica",
             "point-anew",
             "start-receiver",

@@ -27,7 +27,10 @@ fn f2_an_errant_follower_stops_following_and_names_them() {
 
 #[test]
 fn f2_an_errant_primary_is_closed_and_its_semi_sync_left_on() {
-    assert_eq!(names(&invalid(), &open_primary()), ["address-down", "close-writes", "kill-sessions"]);
+    assert_eq!(
+        names(&invalid(), &open_primary()),
+        ["address-down", "go-offline", "close-writes", "kill-sessions", "go-online"]
+    );
 }
 
 #[test]

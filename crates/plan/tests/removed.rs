@@ -25,7 +25,10 @@ fn l4_a_removed_follower_neither_receives_nor_acknowledges() {
 
 #[test]
 fn d1_a_removed_primary_is_closed_and_its_semi_sync_left_on() {
-    assert_eq!(names(&Role::Removed, &open_primary()), ["address-down", "close-writes", "kill-sessions"]);
+    assert_eq!(
+        names(&Role::Removed, &open_primary()),
+        ["address-down", "go-offline", "close-writes", "kill-sessions", "go-online"]
+    );
 }
 
 #[test]

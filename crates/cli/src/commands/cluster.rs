@@ -4,10 +4,12 @@ use crate::arguments::{ClusterCommand, FormatArguments};
 use crate::commands::change::{self, Change};
 use crate::failure::Outcome;
 use crate::output::{self, Output};
-use crate::session::{Answer, Session};
+use crate::session::{self, Answer, DO, Session};
 use crate::table::Table;
 use crate::views::{self, View};
 use std::path::Path;
+use tokio::time::Instant;
+use xenon_api::Request;
 
 pub(crate) async fn run(command: ClusterCommand, config: Option<&Path>, output: Output) -> Outcome {
     let (view, format) = match command {
@@ -19,6 +21,12 @@ pub(crate) async fn run(command: ClusterCommand, config: Option<&Path>, output: 
         ClusterCommand::Removeidle(options) => {
             return change::run(Change::RemoveIdle, options, config, output).await;
         }
+        ClusterCommand::Pause => return tell(Request::Pause, config, output).await,
+        ClusterCommand::Resume => return tell(Request::Resume, config, output).await,
+        ClusterCommand::Set { node, priority } => {
+            let node = session::endpoints(&[node])?.remove(0);
+            return tell(Request::SetPriority { node, priority: priority.0 }, config, output).await;
+        }
         ClusterCommand::Status(format) => (&views::STATUS, format),
         ClusterCommand::Gtid(format) => (&views::GTID, format),
         ClusterCommand::Mysql(format) => (&views::MYSQL, format),
@@ -26,6 +34,13 @@ pub(crate) async fn run(command: ClusterCommand, config: Option<&Path>, output: 
         ClusterCommand::Xenon(format) => (&views::XENON, format),
     };
     show(view, format, &Session::open(config)?, output).await
+}
+
+/// Tells this host's agent, or the leader that it names.
+async fn tell(request: Request, config: Option<&Path>, output: Output) -> Outcome {
+    let session = Session::open(config)?;
+    let (by, message) = session.tell(session.local(), request, Instant::now() + DO).await?;
+    output::done(output, &by, &message)
 }
 
 /// The table of `cluster status`.

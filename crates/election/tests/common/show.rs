@@ -68,7 +68,7 @@ pub(crate) fn message(message: &Message) -> String {
         Message::PreVoteReply { term, asked, refusal: why } => {
             format!("PreVoteReply {asked} from term {term}: {}", refusal(why))
         }
-        Message::Vote { term, config, position: at } => {
+        Message::Vote { term, config, position: at, .. } => {
             format!("Vote {term} {} {}", ids(config), position(at))
         }
         Message::VoteReply { term, refusal: why } => format!("VoteReply {term}: {}", refusal(why)),

@@ -72,7 +72,8 @@ fn c1_a_voter_leaves_in_two_steps_one_voter_at_a_time() {
             seen.push(members(&node));
         }
     }
-    assert_eq!(seen, ["2.3[n1 n2 n3 n5]", "2.4[n1 n2 n3 n5(leaving)]", "2.5[n1 n2 n3]"]);
+    // One more look than strays need: what they acknowledged until they stopped must be carried over, too.
+    assert_eq!(seen, ["2.2[n1 n2 n3 n4(leaving) n5]", "2.4[n1 n2 n3 n5(leaving)]", "2.5[n1 n2 n3]"]);
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn a_leader_is_not_removed() {
 #[test]
 fn idle_nodes_follow_without_acknowledging() {
     let mut node = Node::start("n1", record(1, None, Some(config(1, 1, "n1* n2 n3"))), "n2:1");
-    node.look("n2:1").heartbeat("n2", 1, "n2:1");
+    node.heartbeat("n2", 1, "n2:1").look("n2:1");
     node.did("mysqld: follow n2 of term 1 without acknowledging");
     assert_eq!(node.core.state(), State::Idle);
 }
@@ -158,7 +159,7 @@ fn a_node_switched_off_takes_part_again_when_switched_on() {
     node.fire(Timer::Election).did_exactly(&[]);
     node.step(Event::Request(Request::Enable)).did("mysqld: fence");
     node.did("arm Election random rank 1");
-    node.look("n2:1").heartbeat("n2", 1, "n2:1").did("mysqld: follow n2 of term 1");
+    node.heartbeat("n2", 1, "n2:1").look("n2:1").did("mysqld: follow n2 of term 1");
 }
 
 #[test]

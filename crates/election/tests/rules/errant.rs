@@ -16,18 +16,18 @@ fn look_of_leader(node: &mut Node, look: u64, received: &str) {
 
 #[test]
 fn f2_the_leaders_own_transactions_are_never_errant() {
-    hears_n2("n3:1,n2:1-5").did("mysqld: follow n2 of term 2");
+    hears_n2("n3:1,n2:1-5").look("n3:1,n2:1-5").did("mysqld: follow n2 of term 2");
 }
 
 #[test]
 fn f2_markers_are_never_errant() {
-    hears_n2("n3:1,M:1").did("mysqld: follow n2 of term 2");
+    hears_n2("n3:1,M:1").look("n3:1,M:1").did("mysqld: follow n2 of term 2");
 }
 
 #[test]
 fn f2_nobody_is_followed_before_the_suspicion_is_cleared() {
     let mut node = hears_n2("n3:1-2");
-    node.did_not("mysqld: follow");
+    node.look("n3:1-2").did_not("mysqld: follow");
     look_of_leader(&mut node, 10, "n3:1,n2:1");
     node.did_not("mysqld: follow");
     // The leader has received it after all.
@@ -72,7 +72,7 @@ fn f2_a_leader_that_never_looked_at_its_server_is_no_measure() {
     let mut node = Node::voter("n3:1");
     node.look("n3:1");
     look_of_leader(&mut node, 0, "");
-    node.did_not("mysqld: follow");
+    node.look("n3:1").did_not("mysqld: follow");
     look_of_leader(&mut node, 1, "n3:1");
     node.did("mysqld: follow n2 of term 2");
 }
@@ -115,4 +115,12 @@ fn f2_what_a_leader_lacks_at_its_election_it_lacks_for_good() {
         Message::Heartbeat { term: 2, round: 1, config: three().id, members: None, info, rank: 0 },
     );
     node.did("mysqld: invalid n1:1");
+}
+
+#[test]
+fn f2_who_was_not_asked_for_its_vote_looks_before_it_follows_the_next_leader() {
+    // Received from the old leader after the last look, and nowhere among those that elected the new one.
+    let mut node = Node::follower("n2:1");
+    node.heartbeat("n3", 2, "n2:1").did_not("mysqld: follow");
+    node.look("n2:1-2").did_not("mysqld: follow");
 }

@@ -121,8 +121,8 @@ impl Node {
     /// n1, following n2 in term 1.
     pub(crate) fn follower(received: &str) -> Node {
         let mut node = Node::voter(received);
-        node.look(received);
         node.heartbeat("n2", 1, received);
+        node.look(received);
         node
     }
 
@@ -199,7 +199,7 @@ impl Node {
     }
 
     pub(crate) fn vote(&mut self, from: &str, term: Term, config: &GroupConfig, position: &str) -> &mut Node {
-        self.hear(from, Message::Vote { term, config: config.id, position: at(position) })
+        self.hear(from, Message::Vote { term, config: config.id, position: at(position), told: true })
     }
 
     pub(crate) fn heartbeat(&mut self, from: &str, term: Term, received: &str) -> &mut Node {

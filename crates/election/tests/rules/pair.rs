@@ -164,7 +164,7 @@ fn c5_back_beside_a_witness_it_acknowledges_and_catches_up_before_it_votes() {
     let mut config = witnessed("n1 n2+ n3");
     config.id.version = 4;
     let mut learner = Node::start("n1", record(1, None, Some(witnessed("n1+ n2 n3"))), "n2:1");
-    learner.look("n2:1").heartbeat("n2", 1, "n2:1").did("mysqld: follow n2 of term 1");
+    learner.heartbeat("n2", 1, "n2:1").look("n2:1").did("mysqld: follow n2 of term 1");
 
     let mut node = Node::start("n1", record(1, None, Some(config)), "n1:1");
     node.look("n1:1").hear("n2", Message::Stand { term: 1, after: None }).frozen("n1:1");

@@ -10,6 +10,7 @@ fn ask(term: Term) -> Message {
 #[test]
 fn v1_a_pre_vote_changes_nothing() {
     let mut node = Node::voter("");
+    node.fire(Timer::LeaderFresh);
     let before = node.core.clone();
     node.hear("n3", ask(7)).did_exactly(&["→ n3 PreVoteReply 7 from term 1: yes"]);
     assert_eq!(node.core, before);
@@ -82,7 +83,25 @@ fn c2_a_voter_that_does_not_know_it_is_one_is_told() {
     let raised = config(1, 2, "n1 n2 n3");
     learner.hear("n2", Message::PreVote { term: 2, config: raised.id });
     learner.did("→ n2 PreVoteReply 2 from term 1: no: I am no voter");
-    learner.hear("n2", Message::Offer { config: raised.clone() });
+    learner.fire(Timer::LeaderFresh).hear("n2", Message::Offer { config: raised.clone() });
     learner.hear("n2", Message::PreVote { term: 2, config: raised.id });
     learner.did("→ n2 PreVoteReply 2 from term 1: yes");
+}
+
+#[test]
+fn v1_an_agent_that_has_just_started_may_have_answered_a_leader_a_moment_ago() {
+    let mut node = Node::voter("");
+    node.hear("n3", ask(2)).did_exactly(&["→ n3 PreVoteReply 2 from term 1: no: I hear leader n1"]);
+    // The yes comes as soon as that leader's lease must be over.
+    node.fire(Timer::LeaderFresh).did_exactly(&["→ n3 PreVoteReply 2 from term 1: yes"]);
+}
+
+#[test]
+fn v3_a_voter_that_hears_a_leader_refuses_a_candidate_that_nobody_told_to_stand() {
+    // n3 got its pre-votes a moment before n2 took its leadership up again (T3).
+    let mut node = Node::follower("n2:1");
+    let vote = |told| Message::Vote { term: 2, config: three().id, position: at("n2:1"), told };
+    node.hear("n3", vote(false)).did_exactly(&["→ n3 VoteReply 1: no: I hear leader n2"]);
+    assert_eq!(node.core.record().term, 1);
+    node.hear("n3", vote(true)).did("save term 2 vote - config 1.1");
 }

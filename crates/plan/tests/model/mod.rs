@@ -303,8 +303,8 @@ impl World {
                 }
             }
             Step::GoOffline => {
-                if !matches!(role, Role::Suspended { .. }) {
-                    self.broken("D4: only a suspended leader goes offline");
+                if matches!(role, Role::Primary { .. }) {
+                    self.broken("D1: a primary is sent offline");
                 }
                 server.offline_mode = true;
                 self.seen.offline_is_ours = true;
