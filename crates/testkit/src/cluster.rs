@@ -175,6 +175,18 @@ impl LocalCluster {
         self.template.copy_to(&node.data())
     }
 
+    /// Gives a node a server id that no server here has had.
+    pub(crate) fn renumber(&self, index: usize) -> Result<()> {
+        let mut state = lock(&self.state);
+        let highest = state.nodes.iter().map(|node| node.server_id).max().unwrap_or_default();
+        let node = state.nodes.get_mut(index).ok_or_else(|| anyhow!("there is no node {}", index + 1))?;
+        node.server_id = highest + 1;
+        let node = node.clone();
+        state.write(&self.folder)?;
+        drop(state);
+        files::write(&node, &self.accounts(), &self.base.dir, &self.settings)
+    }
+
     /// The cluster's folder.
     pub fn folder(&self) -> &Path {
         &self.folder

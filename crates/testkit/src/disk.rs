@@ -122,7 +122,7 @@ impl Disk {
             Damage::Full => Ok(fs::remove_file(self.place().join(FILLER))?),
             Damage::Stalled => run(Command::new("fsfreeze").arg("--unfreeze").arg(self.place())),
             Damage::ReadOnly => {
-                run(Command::new("umount").arg(self.place()))?;
+                unmount(&self.place())?;
                 // 1 = there were errors, and they are mended.
                 let status = Command::new("e2fsck").args(["-p", "-f"]).arg(self.image()).output()?.status;
                 if !matches!(status.code(), Some(0 | 1)) {

@@ -255,7 +255,8 @@ impl LocalCluster {
     }
 
     /// What an operator does with a node whose data is of no use any more: switches it off, gives it data without any
-    /// transaction, starts its agent. It gets everything from the others' binlogs, which nobody purges here.
+    /// transaction, starts its agent. It gets everything from the others' binlogs, which nobody purges here; with a new
+    /// server id, because a server never takes back by replication what it has written itself under its present one.
     ///
     /// # Errors
     /// Something does not end, or files cannot be written.
@@ -266,7 +267,8 @@ impl LocalCluster {
         if let Some(binlog) = node.binlog() {
             remove_folder(&binlog)?;
         }
-        self.fill(&node)?;
+        self.renumber(index)?;
+        self.fill(&self.node(index)?)?;
         self.start_agent(index)
     }
 

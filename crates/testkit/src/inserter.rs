@@ -20,14 +20,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-/// Pause between two rounds that ask all nodes.
-const SEARCH_EVERY: Duration = Duration::from_millis(1);
 /// Pause between two temptations.
 const TEMPT_EVERY: Duration = Duration::from_millis(50);
 /// Pause between two tries to connect.
 const RECONNECT_EVERY: Duration = Duration::from_millis(10);
 /// Longest wait for a connection; a server that hangs must not keep it for long.
 const CONNECT: Duration = Duration::from_millis(500);
+/// A client that is started waits so long for a primary.
+const LEADS: Duration = Duration::from_secs(10);
 /// Another table of the same shape may be there already.
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS app.history (\
      id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, client INT UNSIGNED NOT NULL, seq BIGINT UNSIGNED NOT NULL, \
@@ -42,13 +42,30 @@ const REFUSALS: [u16; 7] = [1290, 1836, 1146, 1049, 3032, 1044, 1142];
 pub struct InserterOptions {
     /// Pause between two inserts.
     pub every: Duration,
+    /// Pause between two rounds that ask all nodes.
+    pub search_every: Duration,
     /// After this long without an answer the client gives up on it, and its outcome stays unknown.
     pub patience: Duration,
 }
 
 impl Default for InserterOptions {
     fn default() -> Self {
-        Self { every: Duration::from_millis(10), patience: Duration::from_secs(20) }
+        Self {
+            every: Duration::from_millis(10),
+            search_every: Duration::from_millis(1),
+            patience: Duration::from_secs(20),
+        }
+    }
+}
+
+impl InserterOptions {
+    /// For one of many: nothing is measured with it, and all of them together leave the machine to the servers.
+    pub fn one_of_many() -> Self {
+        Self {
+            every: Duration::from_millis(200),
+            search_every: Duration::from_millis(200),
+            ..Self::default()
+        }
     }
 }
 
@@ -73,7 +90,7 @@ impl Inserter {
     /// There is no primary that takes the table.
     pub async fn start(cluster: &LocalCluster, options: InserterOptions) -> Result<Self> {
         static CLIENTS: AtomicU32 = AtomicU32::new(1);
-        let primary = cluster.leader().await.ok_or_else(|| anyhow!("there is no primary to insert into"))?;
+        let primary = cluster.wait_for_leader(LEADS).await?.value;
         cluster.admin(primary).await?.run(SCHEMA, Duration::from_secs(10)).await?;
         let client = CLIENTS.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared {
@@ -88,7 +105,7 @@ impl Inserter {
         let work = move || runtime.block_on(run(state, nodes, account, options, client, primary));
         let thread = std::thread::Builder::new().name("inserter".to_owned()).spawn(work)?;
         let inserter = Self { shared, thread: Some(thread) };
-        inserter.wait_acknowledged(5, Duration::from_secs(10)).await.context("the client cannot insert")?;
+        inserter.wait_acknowledged(1, Duration::from_secs(10)).await.context("the client cannot insert")?;
         Ok(inserter)
     }
 
@@ -111,7 +128,12 @@ impl Inserter {
 
     /// What was asked and answered so far.
     pub fn history(&self) -> History {
-        self.shared.history.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen(History::clone)
+    }
+
+    /// Looks at what was asked and answered so far; the client waits meanwhile.
+    pub fn seen<T>(&self, look: impl FnOnce(&History) -> T) -> T {
+        look(&self.shared.history.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Stops, waits for outstanding answers as long as the client is patient, and gives the history.
@@ -194,7 +216,7 @@ async fn run(
         let search = async {
             match current {
                 Some(_) => std::future::pending().await,
-                None => sleep(SEARCH_EVERY).await,
+                None => sleep(options.search_every).await,
             }
         };
         tokio::select! {
