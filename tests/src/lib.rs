@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use xenon_testkit::{
     Base, Bins, Check, Checked, Delay, Fault, Inserter, InserterOptions, LocalCluster, Options, Process,
-    Signal, Struck, WriterWatch, check,
+    Signal, Sql, Struck, WriterWatch, check,
 };
 
 /// A cluster comes up within this.
@@ -46,25 +46,24 @@ impl Story {
     pub async fn begin_with(options: Options, bound: Duration) -> Result<(Self, usize)> {
         let cluster = LocalCluster::create(options)?;
         let leader = cluster.serve(bound).await?;
-        let mut story = Self {
-            clients: Vec::new(),
+        let story = Self {
+            clients: vec![Inserter::start(&cluster, InserterOptions::default()).await?],
             watch: WriterWatch::start(&cluster)?,
             cluster,
             delays: Vec::new(),
             without_agent: false,
         };
-        story.add_clients(1).await?;
         story.some_more().await?;
         Ok((story, leader))
     }
 
-    /// More clients, which insert as the first one does.
+    /// More clients, which insert less often than the first one.
     ///
     /// # Errors
     /// One cannot insert.
     pub async fn add_clients(&mut self, count: usize) -> Result<()> {
         for _ in 0..count {
-            self.clients.push(Inserter::start(&self.cluster, InserterOptions::default()).await?);
+            self.clients.push(Inserter::start(&self.cluster, InserterOptions::one_of_many()).await?);
         }
         Ok(())
     }
@@ -94,20 +93,32 @@ impl Story {
         self.cluster.heal(struck).await
     }
 
-    /// Waits until an agent says that its node is the follower of another, or, when its data ends with what nobody
-    /// acknowledged, INVALID.
+    /// Waits until clients can write nothing to a node any more, and its agent says that it does not lead.
     ///
     /// # Errors
-    /// It does not within the bound; with the logs.
+    /// They still can after the bound; with the logs.
     pub async fn steps_down(&self, node: usize, bound: Duration) -> Result<()> {
-        let what = format!("node{} acknowledges no more", node + 1);
+        let what = format!("node{} does not lead, and takes no client's writes", node + 1);
         self.cluster
             .wait_until(bound, &what, async || {
                 let status = self.cluster.status(node).await.ok()?;
-                (status.state != "LEADER" && !status.mysql.writable).then_some(())
+                (status.state != "LEADER" && self.is_closed(node).await).then_some(())
             })
             .await
             .map(drop)
+    }
+
+    /// A client is turned away, or finds the server read-only.
+    async fn is_closed(&self, node: usize) -> bool {
+        let Ok(at) = self.cluster.node(node) else { return false };
+        // Whoever is let in as an application counts; an agent's own view may be older.
+        match Sql::connect(&at, &self.cluster.accounts().app).await {
+            Ok(mut sql) => sql
+                .row::<(u8,)>("SELECT @@read_only", Duration::from_secs(1))
+                .await
+                .is_ok_and(|(read_only,)| read_only == 1),
+            Err(_) => true,
+        }
     }
 
     /// Waits until the client is served again after a fault.
@@ -118,7 +129,7 @@ impl Story {
         let gap = self
             .cluster
             .wait_until(bound, "the client is served again", async || {
-                self.client().ok()?.history().gap(fault)
+                self.client().ok()?.seen(|history| history.gap(fault))
             })
             .await?
             .value;
@@ -134,7 +145,7 @@ impl Story {
         let what = "another node serves the client";
         let gap = self
             .cluster
-            .wait_until(bound, what, async || self.client().ok()?.history().takeover(begun))
+            .wait_until(bound, what, async || self.client().ok()?.seen(|history| history.takeover(begun)))
             .await?
             .value;
         println!("gap: {:.1} ms", gap.as_secs_f64() * 1e3);
@@ -143,7 +154,7 @@ impl Story {
 
     /// The longest time between two OKs since a moment.
     pub fn longest_gap(&self, from: Instant) -> Option<Duration> {
-        self.client().ok()?.history().longest_gap(from).map(|(gap, _)| gap)
+        self.client().ok()?.seen(|history| history.longest_gap(from)).map(|(gap, _)| gap)
     }
 
     /// Waits for more inserts, so that whatever follows has data of the present primary.

@@ -34,7 +34,7 @@ fn a_primary_that_hears_no_other_node() -> Result<()> {
 }
 
 #[test]
-fn a_primary_that_no_other_node_hears() -> Result<()> {
+fn nightly_a_primary_that_no_other_node_hears() -> Result<()> {
     primary(Way::Outgoing, Reach::Nodes)
 }
 
@@ -76,7 +76,7 @@ fn a_replica() -> Result<()> {
 }
 
 #[test]
-fn a_replica_that_nobody_hears() -> Result<()> {
+fn nightly_a_replica_that_nobody_hears() -> Result<()> {
     replica(Way::Outgoing)
 }
 

@@ -141,6 +141,14 @@ impl Inserter {
     /// # Errors
     /// The client's thread has panicked.
     pub fn finish(mut self) -> Result<History> {
+        self.stop()
+    }
+
+    /// As [`Inserter::finish`], for one that is kept.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn stop(&mut self) -> Result<History> {
         self.shared.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.join().map_err(|_| anyhow!("the client's thread has panicked"))?;
