@@ -2,6 +2,9 @@
 
 PROFILE ?= dev
 NEXTEST_PROFILE ?= default
+# Of chaos and nightly: how long, and which faults again.
+MINUTES ?= 5
+SEED ?=
 # What goes to the program that is run: make play ARGS="--nodes 5"
 ARGS ?=
 # How many seeds `make sim` runs; 0 goes on until it is stopped.
@@ -21,7 +24,7 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(CACHE)/tools/bin
 WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
 
 .DEFAULT_GOAL := help
-.PHONY: help play test lint bench model sim fuzz setup clean-cache
+.PHONY: help play test nightly chaos lint bench model sim fuzz setup clean-cache
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +42,17 @@ test: setup ## Run every test, real servers included
 	cargo test --profile $(PROFILE) --workspace --doc --quiet && \
 	{ [ "$$(id -u)" = 0 ] || echo 'Not root: stories that cut hosts off or break disks are skipped.'; } && \
 	cargo nextest run --workspace --cargo-profile $(PROFILE) --profile $(NEXTEST_PROFILE)
+
+nightly: setup ## Tell every story of faults on real servers, then break one cluster for an hour (MINUTES=…)
+	@$(WITH_MYSQL) && \
+	cargo build --profile $(PROFILE) --workspace --bins --tests && \
+	timeout --foreground 5400 cargo nextest run -p xenon-tests --cargo-profile $(PROFILE) --profile nightly && \
+	'$(BIN_DIR)/chaos' --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+chaos: setup ## Break a cluster of real servers in every way, in the order of a seed (MINUTES=… SEED=…)
+	@$(WITH_MYSQL) && \
+	cargo build --profile $(PROFILE) --workspace --bins && \
+	exec '$(BIN_DIR)/chaos' --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: ## Check format, clippy's findings, the purity of the deciding crates, and the scripts
 	@scripts/setup lint

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use std::time::Duration;
-use xenon_testkit::{Damage, Fault, Options, Volume};
+use xenon_testkit::{Damage, Fault, Options, Volume, Whom};
 use xenon_tests::{HEALS, SERVES_AGAIN, Story, at_most, on_hosts_with};
 
 fn on_disks(
@@ -52,16 +52,13 @@ fn record(damage: Damage, primary: bool) -> Result<()> {
     on_disks(&[Volume::Record], async move |mut story, leader| {
         let node = if primary { leader } else { (leader + 1) % 3 };
         let struck = story.strike(Fault::Disk(node, Volume::Record, damage)).await?;
-        let begun = struck.at;
         story.some_more().await?;
         // The next term wants a record: of this node, too, if it can.
-        let other = (leader + 2) % 3;
-        let killed = story.cluster.mysqld(leader)?;
-        killed.signal(xenon_testkit::Signal::KILL)?;
-        story.served_again(begun, SERVES_AGAIN).await?;
+        let killed = story.strike(Fault::Kill(leader, Whom::Mysqld)).await?;
+        at_most(story.served_again(killed.at, SERVES_AGAIN).await?, SERVES_AGAIN)?;
+        story.heal(killed).await?;
         story.cluster.wait_for_leader(SERVES_AGAIN).await?;
         story.some_more().await?;
-        println!("node{} broken, node{} sound", node + 1, other + 1);
         story.heal(struck).await?;
         story.end_with_returned(leader).await?;
         Ok(())
