@@ -2,6 +2,7 @@
 //! itself. What happens comes in as [`Input`]; the core and the plans say what follows; workers do it.
 
 use crate::clock::Clock;
+use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::input::Input;
@@ -39,6 +40,7 @@ pub(crate) struct Agent {
     pub(crate) look: Arc<Notify>,
     pub(crate) means: Arc<Means>,
     pub(crate) local: Local,
+    pub(crate) logs: Logs,
     pub(crate) watch: FaultWatch,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
@@ -91,6 +93,7 @@ impl Agent {
             Input::Places(places) => self.on_places(places),
             Input::Disk(news) => self.on_disk(*news),
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
+            Input::Logs(places) => self.on_logs(*places),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
             Input::Hook { up, result } => self.on_hook(up, result),

@@ -3,6 +3,7 @@
 use crate::address::address_file;
 use crate::agent::{Agent, SAVE};
 use crate::clock::Clock;
+use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::input::Input;
@@ -165,6 +166,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         look,
         means,
         local,
+        logs: Logs::open(&config.raft.meta_datadir),
         watch: FaultWatch::default(),
         counters: Counters::default(),
         began: Instant::now(),

@@ -8,7 +8,7 @@ use xenon_channel::Link;
 use xenon_election::{Directive, Effect, Event, Message, NodeId};
 use xenon_gtid::GtidSet;
 use xenon_plan::observation::SourceAddress;
-use xenon_plan::{Role, freezable, looks_like_primary};
+use xenon_plan::{Process, Role, freezable, looks_like_primary};
 
 /// Messages waiting for a peer; older ones are worth nothing.
 const LINK_QUEUE: usize = 64;
@@ -42,6 +42,11 @@ impl Agent {
                         let drain = self.local.drain_left();
                         self.start_op(Op::Freeze(ticket, drain, is_primary));
                     }
+                    Err(_) if self.may_read_dead() => {
+                        if let Some(places) = self.logs.places.clone() {
+                            self.start_op(Op::FreezeDead(ticket, Box::new(places)));
+                        }
+                    }
                     Err(reason) => {
                         queue.extend(self.core.step(Event::Frozen { ticket, result: Err(reason) }))
                     }
@@ -58,6 +63,11 @@ impl Agent {
                 Effect::Note(note) => self.tell(note),
             }
         }
+    }
+
+    /// V4: no process runs, none is being started, and where its files are is known.
+    fn may_read_dead(&self) -> bool {
+        self.logs.places.is_some() && self.seen().process != Process::Running
     }
 
     fn send(&mut self, to: &NodeId, message: Message) {

@@ -329,6 +329,10 @@ impl Agent {
                 self.local.freeze_ticket = *ticket;
                 Kind::Freeze
             }
+            Op::FreezeDead(ticket, _) => {
+                self.local.freeze_ticket = *ticket;
+                Kind::Freeze
+            }
             Op::Quiesce(_) => Kind::Quiesce,
             Op::CatchUp(..) => Kind::CatchUp,
         };
@@ -409,6 +413,7 @@ impl Agent {
                     self.find_mysqld();
                 }
                 self.take_state(state).await;
+                self.ask_for_logs();
             }
             Err(error) => {
                 self.local.look_error = error.to_string();

@@ -5,6 +5,7 @@ mod agent;
 mod boot;
 mod calls;
 mod clock;
+mod dead;
 mod disk;
 mod effects;
 mod events;

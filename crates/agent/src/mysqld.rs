@@ -80,6 +80,8 @@ impl Agent {
         let local = &mut self.local;
         local.in_transit = false;
         local.mysqld = Some(mysqld);
+        self.logs.expire();
+        let local = &mut self.local;
         local.set_look_every();
         local.started = Instant::now();
         local.mysqld_error.clear();

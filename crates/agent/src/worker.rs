@@ -3,6 +3,7 @@
 //! A task can be aborted at any await: the door then remembers the statement that was under way and ends it
 //! before it hands out the next control connection, so nothing of an aborted operation takes effect later.
 
+use crate::dead;
 use crate::input::Input;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use xenon_election::Ticket;
 use xenon_gtid::GtidSet;
-use xenon_mysql::{Applied, Control, Door, ReadOnlyOutcome, Secret, SqlError};
+use xenon_mysql::{Applied, Control, Door, LogPlaces, ReadOnlyOutcome, Secret, SqlError};
 use xenon_plan::observation::ServerState;
 use xenon_plan::{Planned, Step, Variables};
 
@@ -46,6 +47,8 @@ pub(crate) enum Op {
     Steps(Vec<Planned>, Duration),
     /// With the same; and whether the server looks like a primary, whose clients are sent away first.
     Freeze(Ticket, Duration, bool),
+    /// V4: the server is dead; its files tell.
+    FreezeDead(Ticket, Box<LogPlaces>),
     Quiesce(Ticket),
     CatchUp(Ticket, GtidSet),
 }
@@ -119,6 +122,10 @@ async fn carry_out(
         Op::Freeze(_, drain, is_primary) => {
             let (result, drain_timed_out, state) = freeze(means, drain, is_primary).await;
             (What::Frozen { result, drain_timed_out }, state)
+        }
+        Op::FreezeDead(_, places) => {
+            let result = dead::position(&places).await;
+            (What::Frozen { result, drain_timed_out: false }, None)
         }
         Op::Quiesce(ticket) => {
             let (result, state) = quiesce(means).await;
