@@ -131,7 +131,7 @@ pub(crate) fn configured_unfit(config: &Config) -> Option<String> {
     if config.raft.super_idle {
         return Some("its config says that it follows for ever (raft.super-idle)".to_owned());
     }
-    (config.raft.priority == 0).then(|| "its config says that it never leads (raft.priority is 0)".to_owned())
+    None
 }
 
 impl Local {
@@ -323,7 +323,11 @@ impl Agent {
     /// Starts an operation; one that is under way is given up (the door ends its statement first).
     pub(crate) fn start_op(&mut self, op: Op) {
         let kind = match &op {
-            Op::Steps(..) => Kind::Plan,
+            Op::Steps(steps, _) => {
+                // An aborted one may take effect all the same: then it is known for ours, too.
+                self.local.offline_is_ours |= steps.iter().any(|planned| planned.step == Step::GoOffline);
+                Kind::Plan
+            }
             Op::Freeze(ticket, _, is_primary) => {
                 self.local.offline_is_ours |= is_primary;
                 self.local.freeze_ticket = *ticket;
@@ -516,7 +520,7 @@ impl Agent {
         }
         self.hand_over_for_faults().await;
         let promoting = self.local.role_is_primary() && self.local.promoted.is_none();
-        if promoting && self.local.stuck_since.elapsed() > PROMOTION_STUCK {
+        if promoting && self.local.stuck_since.elapsed() > PROMOTION_STUCK && self.core.has_successor() {
             self.local.stuck_since = Instant::now();
             let term = self.core.record().term;
             let reason = format!("its promotion made no progress for {} s", PROMOTION_STUCK.as_secs());

@@ -81,7 +81,6 @@ impl Agent {
         match step {
             Step::CloseWrites if !self.local.drain_timed_out => self.local.drain_timed_out = false,
             Step::KillSessions => self.local.sessions_killed = true,
-            Step::GoOffline => self.local.offline_is_ours = true,
             Step::PointAnew { .. } | Step::ForgetSource => self.logs.expire(),
             Step::EnsureAccount => self.local.account_checked = true,
             Step::SetVariables { role } => self.local.variables = Some(*role),
@@ -107,6 +106,11 @@ impl Agent {
             format!("{step} failed: {why}; trying again in {} ms", pause.as_millis()),
         );
         let promoting = matches!(self.local.role, Role::Primary { .. }) && self.local.promoted.is_none();
+        if promoting && matches!(step, Step::WriteMarker { .. }) && !self.core.has_successor() {
+            // Nobody else can do better. It goes on waiting, and whoever acknowledges first completes it; a leader that
+            // stepped down could not even vote, since its commit can be neither ended nor drained.
+            return;
+        }
         if promoting
             && (self.local.failures >= PROMOTION_ATTEMPTS || matches!(step, Step::WriteMarker { .. }))
         {

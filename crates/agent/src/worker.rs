@@ -287,7 +287,10 @@ async fn freeze(
         Ok(None) => (Err("its commits do not drain".to_owned()), true, None),
         Err(error) => {
             let error: SqlError = error;
-            (Err(error.to_string()), false, None)
+            // D3: a commit that was given up and cannot be ended, such as a marker that nobody acknowledges, keeps every
+            // other statement of the agent waiting. It drains no better than a client's.
+            let undrained = is_primary && matches!(error, SqlError::Timeout { .. });
+            (Err(error.to_string()), undrained, None)
         }
     }
 }

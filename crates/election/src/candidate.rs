@@ -164,7 +164,8 @@ impl Election {
     /// V2: save term+1 and the own vote → stop the receiver → read the position → ask.
     /// `told`: by the leader that gives way, or by who found this node ahead.
     pub(crate) fn stand(&mut self, why: String, told: bool, out: &mut Out) {
-        if let Some(why) = self.unfit() {
+        let unfit = if told { self.unfit_whatever_its_priority() } else { self.unfit() };
+        if let Some(why) = unfit {
             return out.note(Note::MayNotStand { why });
         }
         let term = self.record.term + 1;

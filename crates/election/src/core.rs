@@ -530,6 +530,15 @@ impl Election {
 
     /// Why this node may not stand; `None` when it may.
     pub fn unfit(&self) -> Option<String> {
+        self.unfit_whatever_its_priority().or_else(|| {
+            let never = self.config().is_some_and(|config| config.priority(&self.id) == 0);
+            never.then(|| "its priority is 0: it never leads".to_owned())
+        })
+    }
+
+    /// V8: priority never beats recency. A node of priority 0 that alone has what others lack stands when it is told to,
+    /// and gives leadership away as soon as another has caught up; else nobody could ever lead.
+    pub(crate) fn unfit_whatever_its_priority(&self) -> Option<String> {
         let Some(config) = self.config() else { return Some("it belongs to no cluster".to_owned()) };
         if !self.enabled {
             return Some("it is switched off (raft disable)".to_owned());
@@ -542,9 +551,6 @@ impl Election {
         }
         if self.is_paused() {
             return Some("the cluster is paused (end it: xenoncli cluster resume)".to_owned());
-        }
-        if config.priority(&self.id) == 0 {
-            return Some("its priority is 0: it never leads".to_owned());
         }
         if !self.record.errant.is_empty() {
             return Some(format!("it has errant transactions: {}", self.record.errant));

@@ -25,7 +25,13 @@ impl Election {
         if self.record.config.is_none() {
             // C4: a node that never had a config takes the one in which it is a member.
             match &members {
-                Some(members) if members.members.contains_key(&self.id) && term >= self.record.term => {
+                // D4: of one that only asks, neither the term nor the config is taken up; with the one and not the other this
+                // node could join nothing any more.
+                Some(members)
+                    if members.members.contains_key(&self.id)
+                        && term >= self.record.term
+                        && !info.suspended =>
+                {
                     if term > self.record.term {
                         self.adopt_term(term, &format!("{from} leads"), out);
                     }

@@ -56,6 +56,10 @@ impl Election {
 
     fn enter(&mut self, config: GroupConfig, out: &mut Out) {
         let alone = config.voters().count() == 1;
+        if config.id.term > self.record.term {
+            self.record.term = config.id.term;
+            self.record.vote = None;
+        }
         self.record.config = Some(config);
         self.dirty = true;
         // Answers that were asked for in another cluster count no more.
@@ -93,7 +97,7 @@ impl Election {
     /// C4; and news of a config that this node missed (C2).
     pub(crate) fn on_offer(&mut self, from: NodeId, offered: GroupConfig, out: &mut Out) {
         let Some(mine) = self.config() else {
-            if offered.members.contains_key(&self.id) && self.record.term == 0 {
+            if offered.members.contains_key(&self.id) && offered.id.term >= self.record.term {
                 out.note(Note::Config {
                     what: format!("member of cluster {} on the word of {from}", offered.cluster),
                 });

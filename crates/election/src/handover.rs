@@ -192,7 +192,9 @@ impl Election {
         if term != self.record.term || stands_already || self.catching_up.is_some() {
             return;
         }
-        if let Some(reason) = self.unfit() {
+        // T1 names one that may lead; T2 and V7 the one that has most.
+        let unfit = if after.is_some() { self.unfit() } else { self.unfit_whatever_its_priority() };
+        if let Some(reason) = unfit {
             out.note(Note::MayNotStand { why: reason.clone() });
             return out.send(&from, Message::StandRefused { term, reason });
         }

@@ -272,7 +272,7 @@ impl Election {
 
     /// L1.
     pub(crate) fn on_lease_over(&mut self, out: &mut Out) {
-        let (paused, alone, term) = (self.is_paused(), self.rules_alone(), self.record.term);
+        let (paused, alone, term) = (self.pause_has_settled(), self.rules_alone(), self.record.term);
         let Role::Leader(leader) = &mut self.role else { return };
         // T4. C5: no majority is without this node, so no other leader can come up.
         if paused || alone || leader.suspended.is_some() {
@@ -318,7 +318,7 @@ impl Election {
     pub(crate) fn on_cannot_serve(&mut self, term: Term, reason: String, out: &mut Out) {
         let Role::Leader(leader) = &self.role else { return };
         // T4: it leads on, and its mysqld is started again.
-        if term != self.record.term || self.is_paused() {
+        if term != self.record.term || self.pause_has_settled() {
             return;
         }
         let successor = self.most_recent(leader);

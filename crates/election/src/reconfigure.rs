@@ -123,6 +123,11 @@ impl Election {
         leader.open && self.has_quorum(leader)
     }
 
+    /// T4: one that no majority has heard of keeps nobody from electing another leader.
+    pub(crate) fn pause_has_settled(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if self.is_paused() && self.has_quorum(leader))
+    }
+
     /// A majority has this config and this term: no older one wins an election any more (I7).
     fn has_quorum(&self, leader: &Leader) -> bool {
         let Some(config) = self.config() else { return false };

@@ -141,7 +141,8 @@ impl Election {
         if !voters && self.rules.keep(Rule::OnlyVotersVote) {
             return Some(Refusal::NotVoter);
         }
-        if self.local.wish.is_some_and(|wish| wish.witness) && !self.is_witness() {
+        let had_data = self.record.server_uuid.is_some();
+        if self.local.wish.is_some_and(|wish| wish.witness) && !self.is_witness() && had_data {
             // It may have had data, and acknowledged some, before it was told to be a witness.
             let reason = "it is to be a witness, and its cluster does not know that yet".to_owned();
             return Some(Refusal::Unreadable { reason });
@@ -193,7 +194,7 @@ impl Election {
 
     fn decide_vote(&mut self, from: &NodeId, theirs: &Position, mine: &Position, out: &mut Out) {
         if !self.is_recent_enough(theirs, mine) {
-            let can_stand = self.unfit().is_none();
+            let can_stand = self.unfit_whatever_its_priority().is_none();
             return self.deny(from, Refusal::Behind { mine: mine.clone(), can_stand }, out);
         }
         if self.record.vote.as_ref() != Some(from) {

@@ -111,9 +111,22 @@ fn v8_who_may_not_stand() {
         // It asks nobody, says no to who tells it to, and its timer goes on.
         node.fire(Timer::Election).did_exactly(&[]);
         node.did("arm Election random rank 1");
-        node.hear("n2", Message::Stand { term: 1, after: None });
+        node.hear("n2", Message::Stand { term: 1, after: Some(gtids("")) });
         node.did_exactly(&[&format!("→ n2 StandRefused 1: {why}")]);
     }
+}
+
+#[test]
+fn v8_one_that_never_leads_stands_when_it_alone_has_what_others_lack_and_gives_leadership_away() {
+    let mut node = Node::start("n1", record(1, None, Some(config(1, 1, "n1! n2 n3"))), "n2:1");
+    node.look("n2:1").vote("n3", 2, &config(1, 1, "n1! n2 n3"), "").frozen("n2:1");
+    node.did("→ n3 VoteReply 2: no: behind (marker 0 data n2:1)");
+    node.hear("n3", Message::Stand { term: 2, after: None }).frozen("n2:1");
+    node.hear("n3", Message::VoteReply { term: 3, refusal: None });
+    assert_eq!(node.core.state(), State::Leader);
+    node.look("n2:1,M:3").step(Event::Promoted { term: 3 });
+    node.hear_all("n2:1,M:3").look("n2:1,M:3");
+    assert!(node.core.is_handing_over(), "somebody with a priority has caught up");
 }
 
 #[test]

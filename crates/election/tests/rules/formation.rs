@@ -58,9 +58,28 @@ fn c4_a_member_that_missed_the_formation_is_taught_by_a_candidate() {
     let mut node = fresh("n1");
     node.hear("n2", Message::PreVote { term: 2, config: three().id });
     node.did_exactly(&["→ n2 PreVoteReply 2 from term 0: no: I am no voter"]);
-    node.hear("n2", Message::Offer { config: three() }).did("save term 0 vote - config 1.1");
+    node.hear("n2", Message::Offer { config: three() }).did("save term 1 vote - config 1.1");
     node.hear("n2", Message::PreVote { term: 2, config: three().id })
-        .did("→ n2 PreVoteReply 2 from term 0: yes");
+        .did("→ n2 PreVoteReply 2 from term 1: yes");
+}
+
+#[test]
+fn d4_a_suspended_leader_gives_a_fresh_node_neither_term_nor_config() {
+    let mut node = fresh("n1");
+    let info = LeaderInfo {
+        source_host: "n2".to_owned(),
+        source_port: 3306,
+        server_uuid: None,
+        received: gtids(""),
+        look: 1,
+        open: true,
+        suspended: true,
+    };
+    let config = three();
+    let heartbeat =
+        Message::Heartbeat { term: 1, round: 1, config: config.id, members: Some(config), info, rank: 0 };
+    node.hear("n2", heartbeat).did_not("save");
+    assert_eq!(node.core.record().term, 0);
 }
 
 #[test]

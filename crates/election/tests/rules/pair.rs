@@ -1,6 +1,7 @@
 //! C5: two voters, and one beside a witness.
 
 use crate::kit::*;
+use crate::show;
 use xenon_election::*;
 
 const M2: &str = "n1:1,M:2";
@@ -190,9 +191,15 @@ fn c5_a_witness_votes_and_never_stands() {
 #[test]
 fn c5_a_node_turns_into_a_witness_by_leaving_and_joining() {
     // It may have acknowledged something while it had data.
-    let mut node = Node::start_as_witness("n3", three());
+    let had = Record { server_uuid: Some(show::server_uuid(3)), ..record(1, None, Some(three())) };
+    let wish = Some(Wish { witness: true, ..Wish::default() });
+    let mut node = Node::start_in("n3", had, LocalView { wish, ..LocalView::default() }, "a");
     node.vote("n2", 2, &three(), "n1:1");
     node.did("→ n2 VoteReply 2: no: my position cannot be read: it is to be a witness, and its cluster does not know that yet");
+
+    // One that never had any may vote before its cluster knows what it is.
+    let mut fresh = Node::start_as_witness("n3", three());
+    fresh.vote("n2", 2, &three(), "n1:1").frozen("").did("→ n2 VoteReply 2: yes");
 
     let mut leader = Node::leader(2, three(), "n1:1");
     leader.look_on(M2).reply("n2", 1, M2).witness_reply("n3", 1);

@@ -82,6 +82,12 @@ fn t4_a_paused_leader_keeps_leading_without_a_lease_and_without_its_mysqld() {
 }
 
 #[test]
+fn t4_a_pause_that_no_majority_has_heard_of_does_not_keep_a_leader_without_a_lease() {
+    let mut node = paused();
+    node.fire(Timer::Lease).did("mysqld: suspend");
+}
+
+#[test]
 fn t4_nobody_stands_while_paused() {
     let config = GroupConfig { paused: true, ..three() };
     let mut node = Node::start("n1", record(1, None, Some(config.clone())), "n2:1");
