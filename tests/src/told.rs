@@ -1,14 +1,27 @@
 //! What agents tell an operator: troubles and unfitness in their status, and events.
 
-use crate::Story;
+use crate::{COMES_UP, Story, options};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 use xenon_api::{Event, Request, Response};
+use xenon_testkit::{LocalCluster, WriterWatch};
 
 /// An agent answers within this.
 const ANSWERS: Duration = Duration::from_secs(2);
 
 impl Story {
+    /// A cluster that serves, and nobody who writes to it: for stories in which a server is open that should not be, so that
+    /// no client takes it for the primary.
+    ///
+    /// # Errors
+    /// The cluster does not come up; with the logs.
+    pub async fn quiet(nodes: usize) -> Result<(Self, usize)> {
+        let cluster = LocalCluster::create(options(nodes)?)?;
+        let leader = cluster.serve(COMES_UP).await?;
+        let watch = WriterWatch::start(&cluster)?;
+        Ok((Self { clients: Vec::new(), watch, cluster, delays: Vec::new(), without_agent: false }, leader))
+    }
+
     /// Waits until a node's status names this among its troubles; says how long that took since a moment.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use xenon_gtid::GtidSet;
 use xenon_mysql::{Places, SqlError};
 use xenon_plan::disk::worst;
 use xenon_plan::observation::ServerState;
-use xenon_plan::{Commits, Faults, Folder};
+use xenon_plan::{ApplierWatch, ClosedWatch, Commits, Faults, Folder};
 
 /// How long asking the server a small thing may take.
 const ASK: Duration = Duration::from_secs(2);
@@ -24,11 +24,15 @@ const LOCKED_OUT: Duration = Duration::from_secs(5);
 /// So many reports in a row of a folder that is not where it should be are believed.
 const FOLDER_CONFIRMED: u32 = 2;
 
+/// That somebody opened this server stays in its status for so long.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
 /// All that is watched besides probes.
 #[derive(Default)]
 pub(crate) struct FaultWatch {
     disks: Vec<WatchedDisk>,
     commits: Commits,
+    applier: ApplierWatch,
     data: PathBuf,
     binlog: Option<PathBuf>,
     folder: Folder,
@@ -40,11 +44,44 @@ pub(crate) struct FaultWatch {
     /// What it came to last.
     pub(crate) faults: Faults,
     troubles: LastingTroubles,
+    /// F3.
+    pub(crate) closed: ClosedWatch,
+    found_open: Option<Instant>,
     /// It leads though it cannot serve, and why.
     pub(crate) stays: Option<String>,
 }
 
+impl FaultWatch {
+    /// No attempt at it is under way or due.
+    pub(crate) fn applier_is_well(&self) -> bool {
+        self.applier.error().is_none()
+    }
+
+    /// F3, for some time after it was closed again.
+    pub(crate) fn found_open(&self) -> Option<String> {
+        let ago = self.found_open.map(|at| at.elapsed()).filter(|ago| *ago < REMEMBERED)?;
+        Some(format!(
+            "somebody opened this server for writes, {} s ago; it was closed again (F3). What was written meanwhile is named as \
+             errant. Look for who may do that: accounts with SYSTEM_VARIABLES_ADMIN or SUPER",
+            ago.as_secs()
+        ))
+    }
+}
+
 impl Agent {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// F3: the plan closes it again; this sees to it that it does not go unnoticed.
+    pub(crate) fn on_found_open(&mut self) {
+        self.watch.found_open = Some(Instant::now());
+        self.events.push(
+            EventKind::Trouble,
+            "this server is to be read-only and was found open for writes: it is closed again (F3)",
+        );
+    }
+
     /// A server answers: where are its files?
     pub(crate) fn ask_places(&mut self) {
         let (door, inputs) = (self.means.door.clone(), self.inputs_for_task());
@@ -107,9 +144,11 @@ impl Agent {
             Some(source) if source.waiting_sessions > 0 => self.core.held_by_enough(),
             _ => GtidSet::new(),
         };
+        let now_ms = self.now_ms();
         let watch = &mut self.watch;
         watch.turned_away = None;
         watch.commits.on_look(state, &held);
+        watch.applier.on_look(now_ms, state);
         if let Some(folder) = watch.binlog.as_ref().filter(|_| !state.binlog_file.is_empty()) {
             let file = folder.join(&state.binlog_file);
             if let Some(disk) = watch.disks.iter_mut().find(|disk| disk.target.folder == *folder) {
@@ -168,7 +207,7 @@ impl Agent {
     /// What ends every turn of the loop: time has gone by.
     pub(crate) async fn gather_faults(&mut self) {
         let now = Instant::now();
-        let now_ms = u64::try_from((now - self.began).as_millis()).unwrap_or(u64::MAX);
+        let now_ms = self.now_ms();
         let watch = &mut self.watch;
         for disk in &mut watch.disks {
             disk.on_tick(now, now_ms);
@@ -185,6 +224,7 @@ impl Agent {
             data_folder: watch.data.to_string_lossy().into_owned(),
             folder: watch.folder.clone(),
             standstill: watch.commits.stand_still(&disk),
+            applier: watch.applier.error().map(str::to_owned),
             unreleased: watch.commits.unreleased().cloned(),
             locked_out: watch.turned_away.is_some_and(|since| now - since >= LOCKED_OUT),
             disk_folder,
@@ -202,7 +242,10 @@ impl Agent {
     /// L6. With nobody to take over, the lease is kept: giving it away would end reading, too.
     pub(crate) async fn hand_over_for_faults(&mut self) {
         self.watch.stays = None;
-        let Some(reason) = self.watch.faults.cannot_serve() else { return };
+        let promoting = self.local.role_is_primary() && self.local.promoted.is_none();
+        let broken = self.watch.faults.applier.as_ref().filter(|_| promoting);
+        let hopeless = broken.map(|error| format!("it cannot apply what it has received: {error}"));
+        let Some(reason) = self.watch.faults.cannot_serve().or(hopeless) else { return };
         if !self.core.has_successor() {
             self.watch.stays = Some(format!(
                 "{reason}; this node leads all the same, for no other member is fit to take over"
@@ -210,6 +253,7 @@ impl Agent {
             return;
         }
         let term = self.core.record().term;
+        self.local.note_failure();
         self.events.story_begins(&reason);
         self.step(Event::CannotServe { term, reason }).await;
     }

@@ -278,6 +278,9 @@ impl Agent {
             local.failures = 0;
             local.retry_at = None;
         }
+        if !same_work {
+            self.watch.closed.on_role();
+        }
         let local = &mut self.local;
         if matches!(role, Role::Primary { .. } | Role::Fenced { .. }) {
             local.untold = true;
@@ -369,6 +372,7 @@ impl Agent {
         }
         troubles.extend(self.watch.stays.clone());
         troubles.extend(self.crash_loop());
+        troubles.extend(self.watch.found_open());
         self.local.troubles = troubles;
         if self.local.stale {
             let fence = |step: &Step| {
@@ -444,12 +448,15 @@ impl Agent {
             self.local.variables = None;
         }
         self.watch_state(&state);
+        if self.watch.closed.on_look(&self.local.role, &state) {
+            self.on_found_open();
+        }
         let stopped_with_error = state.replication.as_ref().is_some_and(|replication| {
             !replication.receiver_error.is_empty() || !replication.applier_error.is_empty()
         });
         let semi_sync_pending =
             state.semi_sync_replica.is_some_and(|replica| replica.enabled != replica.operational);
-        if !stopped_with_error && !semi_sync_pending {
+        if !stopped_with_error && !semi_sync_pending && self.watch.applier_is_well() {
             self.local.threads_retry = None;
         }
         let promoted = match &self.local.role {

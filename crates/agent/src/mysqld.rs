@@ -14,6 +14,8 @@ use xenon_plan::health::{Probe, Verdict};
 const LOOK_EVERY_PRIMARY: Duration = Duration::from_millis(20);
 /// Nobody waits for a replica's death to be noticed; its pidfd tells soon enough.
 const LOOK_EVERY_REPLICA: Duration = Duration::from_millis(200);
+/// A server that somebody else has started, takes connections and greets nobody for so long, hangs.
+const SILENT: Duration = Duration::from_secs(30);
 /// How long finding may take.
 const FIND: Duration = Duration::from_secs(2);
 /// Pause before a process that was not to be found is looked for again.
@@ -75,6 +77,10 @@ impl Agent {
 
     pub(crate) fn on_started(&mut self, mysqld: Mysqld) {
         let pid = mysqld.pid();
+        let mysqld_is_ours = mysqld.is_child();
+        let probe_interval_ms = self.config.timers().probe_interval_ms.max(1);
+        let silences = u32::try_from(SILENT.as_millis()).unwrap_or(u32::MAX)
+            / u32::try_from(probe_interval_ms).unwrap_or(1);
         let mysqld = Arc::new(mysqld);
         self.watch(Arc::clone(&mysqld));
         let local = &mut self.local;
@@ -85,7 +91,11 @@ impl Agent {
         local.set_look_every();
         local.started = Instant::now();
         local.mysqld_error.clear();
-        local.health.on_start();
+        if mysqld_is_ours {
+            local.health.on_start();
+        } else {
+            local.health.on_found(silences);
+        }
         local.account_checked = false;
         local.variables = None;
         local.sessions_killed = true;

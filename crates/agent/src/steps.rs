@@ -75,7 +75,10 @@ impl Agent {
                 text
             }
         };
-        self.local.stuck_since = Instant::now();
+        if !matches!(step, Step::StartApplier) {
+            // One that stops again each time is no progress.
+            self.local.stuck_since = Instant::now();
+        }
         self.events.phase(step.name());
         self.events.push(EventKind::Step, what);
         match step {

@@ -246,7 +246,10 @@ impl fmt::Display for Refusal {
             Refusal::OldConfig { mine } => write!(f, "its config is older than mine ({mine})"),
             Refusal::LeaderAlive { leader } => write!(f, "I hear leader {leader}"),
             Refusal::AlreadyVoted { to } => write!(f, "I voted for {to} in this term"),
-            Refusal::Behind { mine, .. } => write!(f, "it lacks what I have: {mine}"),
+            Refusal::Behind { mine, can_stand: true } => write!(f, "it lacks what I have: {mine}"),
+            Refusal::Behind { mine, can_stand: false } => {
+                write!(f, "it lacks what I have, and I may not lead myself (my status says why): {mine}")
+            }
             Refusal::NotVoter => write!(f, "I am no voter"),
             Refusal::Doubtful { reason } => {
                 write!(f, "yes, but my vote counts only beside everybody's (S3): {reason}")

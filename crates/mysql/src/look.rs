@@ -113,14 +113,16 @@ fn decode(sets: Vec<Rows>) -> Result<ServerState, SqlError> {
     })
 }
 
-/// With several workers the applier's own error only points to the worker's, which says what is wrong.
+/// With several workers the applier's own error only points to the worker's, which says what is wrong. 3030 says only that
+/// another one has failed.
 async fn tell_worker_error(link: &mut Link, state: &mut ServerState, until: Instant) -> Result<(), SqlError> {
     let Some(replication) = &mut state.replication else { return Ok(()) };
     if replication.applier_running || replication.applier_error.is_empty() {
         return Ok(());
     }
     let sql = "SELECT LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker \
-         WHERE CHANNEL_NAME = '' AND LAST_ERROR_NUMBER > 0 ORDER BY LAST_ERROR_TIMESTAMP DESC LIMIT 1";
+         WHERE CHANNEL_NAME = '' AND LAST_ERROR_NUMBER > 0 ORDER BY LAST_ERROR_NUMBER = 3030, LAST_ERROR_TIMESTAMP DESC \
+         LIMIT 1";
     let rows = match link.ask(WHAT, sql, until).await {
         Ok(sets) => sets.into_iter().next().unwrap_or_default(),
         // No right to read it, or no such table: the applier's own words must do.

@@ -24,6 +24,8 @@ pub struct Commits {
     executed: Option<GtidSet>,
     /// Looks in a row that showed no progress.
     idle_looks: u32,
+    /// The last look got no answer.
+    unanswered: bool,
     /// What waits, and is known to be with enough replicas.
     held: GtidSet,
     lost: Patience,
@@ -41,11 +43,14 @@ impl Commits {
             *self = Commits {
                 executed: Some(server.executed.clone()),
                 binlog_bytes: self.binlog_bytes,
+                // What had no answer may be stuck since just after that progress.
+                unanswered: self.unanswered,
                 ..Commits::default()
             };
             return;
         }
         self.idle_looks = self.idle_looks.saturating_add(1);
+        self.unanswered = false;
         let waiting =
             server.semi_sync_source.is_some_and(|source| source.enabled && source.waiting_sessions > 0);
         // Nothing but its own transactions waits at it.
@@ -67,7 +72,7 @@ impl Commits {
 
     /// A look has got no answer in time. One that is wedged may not even answer that.
     pub fn on_no_look(&mut self) {
-        self.idle_looks = self.idle_looks.saturating_add(1);
+        self.unanswered = true;
     }
 
     /// Which sessions are committing at this moment ("waiting for handler commit").
@@ -101,7 +106,9 @@ impl Commits {
 
     /// Whether the sessions are worth a look now. Nothing has been executed for some looks: mostly because nothing was to be.
     pub fn wants_sessions(&self) -> bool {
-        !self.stuck.is_empty() || self.idle_looks > 0 && self.idle_looks.is_multiple_of(LOOKS)
+        self.unanswered
+            || !self.stuck.is_empty()
+            || self.idle_looks > 0 && self.idle_looks.is_multiple_of(LOOKS)
     }
 
     /// What waits for acknowledgements that were lost.

@@ -41,6 +41,8 @@ pub struct Faults {
     pub standstill: Option<Standstill>,
     /// Transactions that enough voters have, and whose commits wait all the same.
     pub unreleased: Option<GtidSet>,
+    /// What its applier has stopped with, between two attempts at it, too.
+    pub applier: Option<String>,
     /// mysqld has no connection left, and for some time the agent has not been let in.
     pub locked_out: bool,
 }

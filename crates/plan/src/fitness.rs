@@ -31,10 +31,16 @@ pub fn unfit(seen: &Seen) -> Option<String> {
     if let Some(why) = seen.faults.cannot_serve() {
         return Some(why);
     }
-    match &server.replication {
+    broken_applier(seen).map(|error| format!("its applier has stopped: {error}"))
+}
+
+/// What the applier has stopped with, now or at its last attempt.
+pub(crate) fn broken_applier(seen: &Seen) -> Option<&str> {
+    let replication = seen.server.as_ref().and_then(|server| server.replication.as_ref());
+    match replication {
         Some(replication) if !replication.applier_running && !replication.applier_error.is_empty() => {
-            Some(format!("its applier has stopped: {}", replication.applier_error))
+            Some(&replication.applier_error)
         }
-        _ => None,
+        _ => seen.faults.applier.as_deref(),
     }
 }

@@ -1,6 +1,7 @@
 //! F1–F3 and S3: following a leader without losing what was received.
 
 use crate::depose;
+use crate::fitness::broken_applier;
 use crate::observation::{ReceiverState, Replication, ServerState, SourceAddress};
 use crate::role::{Seen, Variables};
 use crate::step::{Plan, Step, brief};
@@ -170,17 +171,12 @@ fn start_applier(replication: &Replication, server: &ServerState, seen: &Seen, p
 
 /// Whatever this node is to be: with a broken applier it falls behind, and cannot lead.
 pub(crate) fn tell_broken_applier(seen: &Seen, plan: &mut Plan) {
-    let Some(replication) = seen.server.as_ref().and_then(|server| server.replication.as_ref()) else {
-        return;
-    };
-    if replication.applier_running || replication.applier_error.is_empty() {
-        return;
+    if let Some(error) = broken_applier(seen) {
+        plan.troubles.push(format!(
+            "the applier has stopped: {error}. This node falls behind and may not lead until the cause is repaired (the applier \
+             is tried again every few seconds) or the node is rebuilt"
+        ));
     }
-    plan.troubles.push(format!(
-        "the applier has stopped: {}. This node falls behind and may not lead until the cause is repaired (the applier is \
-         tried again every few seconds) or the node is rebuilt",
-        replication.applier_error
-    ));
 }
 
 /// The applier's commits would wait for acknowledgements that nobody sends. Nothing is released by it (D2): the

@@ -4,6 +4,7 @@
 //! before, so it may be asked again at any point, and an agent that crashed half-way goes on from what it
 //! sees. Rule numbers in comments (L2, D1 …) are those of the protocol document.
 
+mod applier;
 mod commits;
 mod depose;
 pub mod disk;
@@ -13,16 +14,19 @@ mod follow;
 mod freeze;
 pub mod health;
 pub mod observation;
+mod opened;
 mod patience;
 mod promote;
 mod role;
 mod step;
 
+pub use applier::ApplierWatch;
 pub use commits::{Commits, DEAF_MS, LOST_MS, Standstill, WEDGED_MS, WEDGED_UNSURE_MS};
 pub use depose::looks_like_primary;
 pub use faults::{Faults, Folder};
 pub use fitness::unfit;
 pub use freeze::freezable;
+pub use opened::ClosedWatch;
 pub use promote::{NO_TIMEOUT_MS, is_promoted};
 pub use role::{Address, Process, Role, Seen, Variables};
 pub use step::{Plan, Planned, Step, brief};

@@ -79,3 +79,30 @@ fn l6_why_a_primary_cannot_serve() {
     health.on_probe(Refused);
     assert_eq!(health.cannot_serve(), Some("mysqld shuts down"));
 }
+
+#[test]
+fn one_that_was_found_and_greets_nobody_hangs_though_it_never_answered() {
+    let after = |found: bool, probes: &[Probe]| {
+        let mut health = Health::new(2);
+        if found {
+            health.on_found(3)
+        } else {
+            health.on_start()
+        }
+        probes.iter().for_each(|probe| health.on_probe(*probe));
+        health.verdict()
+    };
+    let table: [(bool, &[Probe], Verdict); 6] = [
+        (true, &[TimedOut, TimedOut], Starting),
+        (true, &[TimedOut, TimedOut, TimedOut], Hung),
+        // Refused until recovery is over, however long that takes.
+        (true, &[Refused; 20], Starting),
+        (true, &[TimedOut, TimedOut, Refused, TimedOut, TimedOut], Starting),
+        (true, &[TimedOut, TimedOut, Answered, TimedOut], Missing(1)),
+        // This agent's own child, which is read-only: nobody is harmed by waiting.
+        (false, &[TimedOut; 20], Starting),
+    ];
+    for (found, probes, expected) in table {
+        assert_eq!(after(found, probes), expected, "{found} {probes:?}");
+    }
+}

@@ -81,6 +81,11 @@ impl Mysqld {
         })
     }
 
+    /// This agent has started it, so it began read-only (L5).
+    pub fn is_child(&self) -> bool {
+        self.reaped.is_some()
+    }
+
     /// Process id.
     pub fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
