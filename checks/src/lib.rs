@@ -5,13 +5,26 @@
 //! The checker tries every order of everything that can happen within the bounds. What it shows, and what it
 //! does not, is in the README beside this crate.
 
+mod agent;
+mod cluster;
+mod duties;
+mod finding;
+mod happen;
+mod history;
+mod invariants;
 mod model;
+mod mutants;
 mod mysqld;
-mod properties;
+mod network;
+mod runs;
 mod setup;
 mod state;
-mod table;
 
-pub use model::{Action, Bounds, Cluster, Elections};
+pub use cluster::{Bounds, Change, Cluster, Elections, Prelude};
+pub use duties::{Duties, Duty};
+pub use finding::{Finding, Run};
+pub use model::Action;
+pub use mutants::mutants;
+pub use network::Envelope;
+pub use runs::{Effort, runs};
 pub use state::State;
-pub use table::{Finding, Run, runs};

@@ -1,27 +1,54 @@
-//! Searches every model at its large bounds and prints a table; fails if a property is broken or a mutant is
-//! not found. An argument picks the runs whose names contain it; a second one says how many seconds a run may take.
+//! Searches every model and every mutant and prints a table; fails if a property is broken or a mutant is not
+//! found.
+//!
+//! `--deep` takes the large bounds; `--seconds N` gives every search so long; `--trace` tells the way to every
+//! mutant's mistake; any other argument picks the runs whose names contain it.
 
 use std::process::ExitCode;
 use std::time::Duration;
-use xenon_checks::runs;
+use xenon_checks::{Effort, Finding, Run, mutants, runs};
+
+#[derive(Default)]
+struct Asked {
+    deep: bool,
+    trace: bool,
+    seconds: Option<u64>,
+    name: String,
+}
 
 fn main() -> ExitCode {
-    let wanted = std::env::args().nth(1).unwrap_or_default();
-    println!(
-        "| {:<31} | {:<38} | {:>9} | {:>5} | {:>6} | outcome |",
-        "run", "bounds", "states", "depth", "s"
-    );
-    println!("|{:-<33}|{:-<40}|{:->10}:|{:->6}:|{:->7}:|---------|", "", "", "", "", "");
+    let mut asked = Asked::default();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--deep" => asked.deep = true,
+            "--trace" => asked.trace = true,
+            "--seconds" => asked.seconds = arguments.next().and_then(|seconds| seconds.parse().ok()),
+            name => name.clone_into(&mut asked.name),
+        }
+    }
     let mut code = ExitCode::SUCCESS;
-    let seconds = std::env::args().nth(2).and_then(|seconds| seconds.parse().ok());
-    for mut run in runs(true).into_iter().filter(|run| run.name.contains(&wanted)) {
-        run.limit = seconds.map_or(run.limit, Duration::from_secs);
+    println!("{}", Finding::header());
+    for run in all(&asked) {
         let finding = run.check();
         println!("{finding}");
+        if let (true, Some((_, way))) = (asked.trace, &finding.counterexample) {
+            println!("  {}", way.join("\n  "));
+        }
         if let Some(wrong) = finding.wrong {
             eprintln!("{}: {wrong}", finding.name);
             code = ExitCode::FAILURE;
         }
     }
     code
+}
+
+fn all(asked: &Asked) -> Vec<Run> {
+    let mut all = runs(if asked.deep { Effort::Deep } else { Effort::Usual });
+    all.extend(mutants());
+    all.retain(|run| run.name.contains(&asked.name));
+    for run in &mut all {
+        run.limit = asked.seconds.map_or(run.limit, Duration::from_secs);
+    }
+    all
 }

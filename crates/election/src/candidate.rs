@@ -172,11 +172,11 @@ impl Election {
         self.adopt_term(term, &why, out);
         self.record.vote = Some(self.id.clone());
         out.note(Note::Standing { term, why });
+        let ticket = self.ticket();
+        self.role = Role::Candidate(Candidate { stage: Stage::Freezing { ticket }, told });
         if !self.rules.keep(Rule::FreezeBeforeStanding) {
             return self.stand_at(Ok(self.position_hint().unwrap_or_default()), out);
         }
-        let ticket = self.ticket();
-        self.role = Role::Candidate(Candidate { stage: Stage::Freezing { ticket }, told });
         out.0.push(Effect::Freeze { ticket });
     }
 

@@ -524,8 +524,9 @@ impl Election {
     }
 
     pub(crate) fn other_voters(&self) -> Vec<NodeId> {
-        self.config()
-            .map_or_else(Vec::new, |config| config.voters().filter(|id| **id != self.id).cloned().collect())
+        let Some(config) = self.config() else { return Vec::new() };
+        let votes = |id: &NodeId| config.is_voter(id) || !self.rules.keep(Rule::OnlyVotersVote);
+        config.members.keys().filter(|id| **id != self.id && votes(id)).cloned().collect()
     }
 
     /// Why this node may not stand; `None` when it may.
