@@ -6,6 +6,7 @@
 //! sim --schedule FILE [--log] [--messages] [--shrink] [--mutant NAME]       one schedule
 //! ```
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use xenon_sim::{Batch, Outcome, Schedule, Subject, View, run, schedule_of, shrink};
@@ -15,6 +16,15 @@ sim [--seeds N] [--from SEED] [--nodes N] [--threads N] [--mutant NAME] [--keep-
     runs many seeds; --seeds 0: until stopped. Ends at the first failure unless told to keep going.
 sim --seed SEED | --schedule FILE  [--nodes N] [--log] [--messages] [--shrink] [--mutant NAME]
     runs one of them; --log prints every event, --shrink the shortest schedule that still fails.";
+
+/// As `println!`, and no panic when nobody reads on (`sim … | head`).
+macro_rules! say {
+    ($($words:tt)*) => {
+        if writeln!(std::io::stdout(), $($words)*).is_err() {
+            std::process::exit(0);
+        }
+    };
+}
 
 /// Lines of the log that a failure shows.
 const LAST_LINES: usize = 40;
@@ -62,16 +72,16 @@ fn read(path: &PathBuf) -> Result<Schedule, String> {
 }
 
 fn one(schedule: &Schedule, arguments: &Arguments, shorten: bool) -> ExitCode {
-    println!("{schedule}");
+    say!("{schedule}");
     let outcome = run(schedule, arguments.subject, View { log: true, ..arguments.view });
     if arguments.view.log {
-        outcome.lines.iter().for_each(|line| println!("{line}"));
-        println!();
+        outcome.lines.iter().for_each(|line| say!("{line}"));
+        say!();
     }
     let code = tell(&outcome, !arguments.view.log);
     if shorten && outcome.violation.is_some() {
         let shortest = shrink(schedule, arguments.subject);
-        println!("\nthe shortest that still fails so:\n\n{shortest}");
+        say!("\nthe shortest that still fails so:\n\n{shortest}");
         tell(&run(&shortest, arguments.subject, View { log: true, ..View::default() }), true);
     }
     code
@@ -79,7 +89,7 @@ fn one(schedule: &Schedule, arguments: &Arguments, shorten: bool) -> ExitCode {
 
 fn tell(outcome: &Outcome, with_lines: bool) -> ExitCode {
     let Some(violation) = &outcome.violation else {
-        println!(
+        say!(
             "clean: {} elections, {} writes told OK, {} messages, {:.1} virtual seconds",
             outcome.elections,
             outcome.acknowledged,
@@ -90,10 +100,10 @@ fn tell(outcome: &Outcome, with_lines: bool) -> ExitCode {
     };
     if with_lines {
         let from = outcome.lines.len().saturating_sub(LAST_LINES);
-        outcome.lines.iter().skip(from).for_each(|line| println!("{line}"));
-        println!();
+        outcome.lines.iter().skip(from).for_each(|line| say!("{line}"));
+        say!();
     }
-    println!("{} is broken: {}", violation.invariant, violation.sentence);
+    say!("{} is broken: {}", violation.invariant, violation.sentence);
     ExitCode::FAILURE
 }
 
@@ -106,9 +116,9 @@ fn many(arguments: &Arguments) -> ExitCode {
         stops_at_failure: !arguments.keep_going,
         threads: arguments.threads,
     };
-    let summary = batch.run(&|line| println!("{line}"));
+    let summary = batch.run(&|line| say!("{line}"));
     let Some((seed, _)) = summary.failures.first() else { return ExitCode::SUCCESS };
-    println!("\nseed {seed} again, shortened (sim --seed {seed} --log shows all of it):\n");
+    say!("\nseed {seed} again, shortened (sim --seed {seed} --log shows all of it):\n");
     one(&schedule_of(*seed, arguments.nodes), arguments, true)
 }
 

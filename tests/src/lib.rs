@@ -46,6 +46,14 @@ impl Story {
     pub async fn begin_with(options: Options, bound: Duration) -> Result<(Self, usize)> {
         let cluster = LocalCluster::create(options)?;
         let leader = cluster.serve(bound).await?;
+        Ok((Self::of(cluster).await?, leader))
+    }
+
+    /// A story of a cluster that serves already.
+    ///
+    /// # Errors
+    /// No client is served.
+    pub async fn of(cluster: LocalCluster) -> Result<Self> {
         let story = Self {
             clients: vec![Inserter::start(&cluster, InserterOptions::default()).await?],
             watch: WriterWatch::start(&cluster)?,
@@ -54,7 +62,7 @@ impl Story {
             without_agent: false,
         };
         story.some_more().await?;
-        Ok((story, leader))
+        Ok(story)
     }
 
     /// More clients, which insert less often than the first one.

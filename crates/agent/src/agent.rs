@@ -24,6 +24,10 @@ use xenon_gtid::Uuid;
 pub(crate) const SAVE: Duration = Duration::from_secs(2);
 /// How long a clean stop may take: a handover, and following the new leader.
 const STOP: Duration = Duration::from_secs(20);
+/// How long a refused handover is asked for again before the agent goes without.
+const STOP_PATIENCE: Duration = Duration::from_secs(4);
+/// Between two of these.
+const STOP_AGAIN: Duration = Duration::from_millis(200);
 
 /// Everything the loop owns.
 pub(crate) struct Agent {
@@ -51,13 +55,17 @@ pub(crate) struct Agent {
     pub(crate) answer: Option<Result<String, Refused>>,
     /// SIGTERM came; be gone by then.
     pub(crate) stopping: Option<Instant>,
+    /// Until when, and when next, a handover is asked for that was refused.
+    pub(crate) stop_again: Option<(Instant, Instant)>,
 }
 
 impl Agent {
     /// Runs until SIGTERM or SIGINT.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
         loop {
-            let wake = [self.clock.next(), self.local.wake_at(), self.stopping].into_iter().flatten().min();
+            let again = self.stop_again.map(|(_, next)| next);
+            let wake =
+                [self.clock.next(), self.local.wake_at(), self.stopping, again].into_iter().flatten().min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -108,6 +116,7 @@ impl Agent {
         self.replan().await;
         self.tell_troubles();
         self.shut_down_after_handover();
+        self.ask_again_to_stop().await;
         let state = self.core.state();
         if state != self.state.0 {
             self.count_state(state);
@@ -142,13 +151,41 @@ impl Agent {
         }
         self.events.push(EventKind::Agent, "asked to stop: handing leadership over first");
         self.step(Event::Request(Request::HandOver { target: None })).await;
-        if let Some(Err(refused)) = self.answer.take() {
-            self.events.push(
-                EventKind::Trouble,
-                format!("leadership cannot be handed over: {}; mysqld stays as it is", refused.what),
-            );
-            self.stopping = Some(Instant::now());
+        self.after_stop_request();
+    }
+
+    /// A follower is known to have caught up by its looks, once a second: a no for the moment is asked again for some seconds.
+    async fn ask_again_to_stop(&mut self) {
+        let Some((until, next)) = self.stop_again else { return };
+        let now = Instant::now();
+        if now < next {
+            return;
         }
+        if !self.core.is_open_leader() || self.core.is_handing_over() {
+            self.stop_again = None;
+            return;
+        }
+        self.stop_again = Some((until, now + STOP_AGAIN));
+        self.step(Event::Request(Request::HandOver { target: None })).await;
+        self.after_stop_request();
+    }
+
+    fn after_stop_request(&mut self) {
+        let Some(Err(refused)) = self.answer.take() else {
+            self.stop_again = None;
+            return;
+        };
+        let now = Instant::now();
+        let (until, _) = *self.stop_again.get_or_insert((now + STOP_PATIENCE, now + STOP_AGAIN));
+        if now < until && self.core.has_successor() {
+            return;
+        }
+        self.stop_again = None;
+        self.events.push(
+            EventKind::Trouble,
+            format!("leadership cannot be handed over: {}; mysqld stays as it is", refused.what),
+        );
+        self.stopping = Some(Instant::now());
     }
 
     fn may_stop(&self) -> bool {

@@ -174,6 +174,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         heard_cluster: None,
         answer: None,
         stopping: None,
+        stop_again: None,
         config,
     };
     if let Some(mysqld) = found {

@@ -34,6 +34,8 @@ pub(crate) struct FaultWatch {
     commits: Commits,
     applier: ApplierWatch,
     data: PathBuf,
+    /// The process that runs now has said where its files are.
+    places_known: bool,
     binlog: Option<PathBuf>,
     folder: Folder,
     folder_lost: u32,
@@ -88,7 +90,9 @@ impl Agent {
         tokio::spawn(async move {
             match door.places(ASK).await {
                 Ok(places) => drop(inputs.send(Input::Places(places)).await),
-                Err(error) => tracing::warn!(%error, "the server's disks are not watched"),
+                Err(error) => {
+                    tracing::debug!(%error, "where the server's files are is asked at the next look")
+                }
             }
         });
     }
@@ -100,6 +104,7 @@ impl Agent {
             .and_then(|pid| std::fs::metadata(format!("/proc/{pid}")).ok())
             .is_some_and(|meta| meta.uid() == 0);
         let watch = &mut self.watch;
+        watch.places_known = true;
         watch.data.clone_from(&places.data);
         watch.binlog.clone_from(&places.binlog);
         let folders: Vec<PathBuf> =
@@ -145,6 +150,10 @@ impl Agent {
             _ => GtidSet::new(),
         };
         let now_ms = self.now_ms();
+        if !self.watch.places_known {
+            // It could not be asked when it started to answer.
+            self.ask_places();
+        }
         let watch = &mut self.watch;
         watch.turned_away = None;
         watch.commits.on_look(state, &held);
@@ -197,6 +206,7 @@ impl Agent {
         let watch = &mut self.watch;
         watch.commits = Commits::default();
         watch.turned_away = None;
+        watch.places_known = false;
         watch.folder = Folder::Unknown;
         watch.folder_lost = 0;
         for disk in &mut watch.disks {

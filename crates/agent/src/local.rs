@@ -109,6 +109,7 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
         // Switched on is enough: a receiver that is between two connections acknowledges again in a moment.
         acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.enabled || replica.operational),
         acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
+        waiting_commits: state.semi_sync_source.map_or(0, |source| source.waiting_sessions),
         semi_sync_on: state.semi_sync_source.is_some_and(|source| source.enabled && source.operational),
         start: None,
         drops_relay_logs: state.relay_log_recovery,

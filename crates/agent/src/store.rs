@@ -53,6 +53,25 @@ pub(crate) enum StoreError {
     TooLarge { bytes: usize },
 }
 
+/// How long a predecessor that was killed may take to end: a thread of its own may still wait for the disk.
+const PREDECESSOR: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Blocking; nothing else of the agent runs yet.
+fn locked(file: &File) -> bool {
+    let until = std::time::Instant::now() + PREDECESSOR;
+    loop {
+        if rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return true;
+        }
+        if std::time::Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Content {
     record: Record,
@@ -88,7 +107,7 @@ impl Store {
             .mode(0o600)
             .open(&path)
             .map_err(io_error("open"))?;
-        if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+        if !locked(&file) {
             return Err(StoreError::Locked { path });
         }
         let length = file.metadata().map_err(io_error("read"))?.len();

@@ -315,6 +315,7 @@ impl Election {
         }
         self.enabled = false;
         self.step_down("switched off by an operator", out);
+        self.just_started = false;
         self.freezing = None;
         self.catching_up = None;
         self.patient.clear();
@@ -350,7 +351,10 @@ impl Election {
         self.freezing = None;
         self.catching_up = None;
         self.patient.clear();
-        out.disarm(Timer::LeaderFresh);
+        if !self.just_started {
+            // Else it tells when an answer that was given before the restart binds this node no more.
+            out.disarm(Timer::LeaderFresh);
+        }
     }
 
     /// Back to follower. A leader is fenced by it (D1): the directive follows from `fenced`.

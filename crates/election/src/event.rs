@@ -147,6 +147,8 @@ pub struct ServerView {
     pub acknowledging: bool,
     /// Replicas that acknowledge to it.
     pub acknowledging_clients: u32,
+    /// Commits that wait for an acknowledgement now.
+    pub waiting_commits: u32,
     /// Its commits wait for acknowledgements now: switched on, and not fallen back to going on without (C5).
     pub semi_sync_on: bool,
     /// Tells one start of this server from another; `None` = cannot be told.
@@ -212,9 +214,10 @@ impl State {
     /// The state of a member that neither leads nor stands.
     pub(crate) fn of_follower(standing: Option<Standing>, errant: bool) -> State {
         match standing {
-            Some(Standing::Joining | Standing::Leaving) => State::Learner,
+            Some(Standing::Leaving) => State::Learner,
             Some(Standing::Idle) => State::Idle,
             _ if errant => State::Invalid,
+            Some(Standing::Joining) => State::Learner,
             _ => State::Follower,
         }
     }

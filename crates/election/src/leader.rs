@@ -32,6 +32,8 @@ pub(crate) struct Leader {
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     /// L4: W of the config before the current one, until that has settled.
     pub(crate) previous_acknowledgements: Option<u32>,
+    /// L4: what nodes that have lost their vote had when they acknowledged no more.
+    pub(crate) strays_had: Option<StraysHad>,
     /// C1: that a majority of the current config has what was acknowledged under earlier ones.
     pub(crate) carried_over: CarriedOver,
     /// Voters that an operator let go, and whose turn has not come (one at a time, C1).
@@ -62,6 +64,17 @@ pub(crate) enum CarriedOver {
     When(Position),
 }
 
+/// What was acknowledged by nodes without a vote, at most.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct StraysHad {
+    /// The leader's look at which they were seen to have stopped.
+    pub(crate) look: u64,
+    /// What those had that can be asked.
+    pub(crate) data: GtidSet,
+    /// One of them cannot.
+    pub(crate) silent: bool,
+}
+
 /// What a leader knows of another member.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Peer {
@@ -86,6 +99,7 @@ impl Leader {
             elected_at,
             peers: BTreeMap::new(),
             previous_acknowledgements: None,
+            strays_had: None,
             // L2: whoever acknowledged the marker has all that was before it. T3: what was known of it is
             // forgotten.
             carried_over: if resuming { CarriedOver::AfterLook } else { CarriedOver::Yes },

@@ -4,7 +4,7 @@ use crate::core::{Election, Out, Role};
 use crate::effect::Note;
 use crate::group::{GroupConfig, Member, Standing};
 use crate::ids::NodeId;
-use crate::leader::{CarriedOver, Leader};
+use crate::leader::{CarriedOver, Leader, StraysHad};
 use crate::message::{Message, Wish};
 use crate::position::Position;
 use crate::rules::Rule;
@@ -210,6 +210,7 @@ impl Election {
             leader.previous_acknowledgements =
                 self.rules.keep(Rule::LargerW).then_some(wait.acknowledgements);
             leader.carried_over = CarriedOver::AfterLook;
+            leader.strays_had = None;
             // Whoever votes no more is on its way out already. Were it kept here, it would be let go again as
             // soon as it is taken in again.
             leader.to_leave.retain(|id| next.is_voter(id));
@@ -229,20 +230,30 @@ impl Election {
             return;
         }
         self.settle_alone();
+        if self.do_without_the_lost(out) {
+            return;
+        }
         let Role::Leader(leader) = &self.role else { return };
         if !leader.open {
-            return self.do_without_the_lost(out);
+            return;
         }
         let carried_over = self.is_carried_over(leader);
         let votes_were_lost = self.config().is_some_and(|config| {
             config.acknowledgements_before_a_loss().is_some() && self.rules.keep(Rule::CarryOverFirst)
         });
         if leader.previous_acknowledgements.is_some() {
-            if self.rules.keep(Rule::WaitForStrays) && self.stray_acknowledgements(leader) {
+            let strays = self.rules.keep(Rule::WaitForStrays) && self.stray_acknowledgements(leader);
+            let had = (votes_were_lost && !strays).then(|| self.what_strays_have(leader));
+            if let Role::Leader(leader) = &mut self.role {
+                leader.strays_had = leader.strays_had.take().filter(|_| !strays).or(had);
+            }
+            let Role::Leader(leader) = &self.role else { return };
+            if strays || votes_were_lost && !self.released(leader) {
                 return;
             }
             if let Role::Leader(leader) = &mut self.role {
                 leader.previous_acknowledgements = None;
+                leader.strays_had = None;
                 if votes_were_lost {
                     // What they acknowledged until now is with fewer voters than W says: only what is seen from here on
                     // counts as carried over.
@@ -270,6 +281,41 @@ impl Election {
         self.tell_removed(&removed, out);
     }
 
+    /// What nodes without a vote had when they were seen to acknowledge no more.
+    fn what_strays_have(&self, leader: &Leader) -> StraysHad {
+        let Some(config) = self.config() else { return StraysHad::default() };
+        let mut had = StraysHad { look: self.looks, ..StraysHad::default() };
+        for (id, member) in &config.members {
+            if !matches!(member.standing, Standing::Leaving | Standing::Idle) {
+                continue;
+            }
+            let position = leader.peers.get(id).and_then(|peer| peer.report.position.as_ref());
+            match position.filter(|_| leader.hears(id)) {
+                Some(position) => had.data.union_with(&position.data),
+                None => had.silent |= member.standing == Standing::Leaving,
+            }
+        }
+        had
+    }
+
+    /// L4: the server keeps the acknowledgements that it has, and counts them anew when W falls (seen on 9.7.4). So W does
+    /// not fall while a commit may wait that only a node without a vote has acknowledged: a majority of voters must have
+    /// all that such a node had. Of one that cannot say what it had, nothing may wait at all.
+    fn released(&self, leader: &Leader) -> bool {
+        let (Some(config), Some(server), Some(had)) = (self.config(), &self.local.server, &leader.strays_had)
+        else {
+            return false;
+        };
+        let has = |id: &NodeId| {
+            let position = leader.peers.get(id).and_then(|peer| peer.report.position.as_ref());
+            position.is_some_and(|position| position.data.contains_set(&had.data))
+        };
+        // It is in this server's binlog: that is where they have it from.
+        let holders = config.voters().filter(|id| **id == self.id || has(id)).count();
+        let at_rest = self.looks >= had.look + 2 && server.waiting_commits == 0;
+        holders >= config.majority() && (!had.silent || at_rest)
+    }
+
     /// C5: from here on no majority is without this leader, in this config or in an older one. So it does not matter who
     /// else acknowledges, and the config before has no say any more. Kept on disk: it holds after a restart, too.
     fn settle_alone(&mut self) {
@@ -288,22 +334,24 @@ impl Election {
     /// made it leader. It may turn that one into a learner before its marker is acknowledged (C1 asks for that so that
     /// what is acknowledged is held by every majority): the leader has all there is (I2), and is part of every majority
     /// that is left.
-    fn do_without_the_lost(&mut self, out: &mut Out) {
-        let (Some(config), Role::Leader(leader)) = (self.config(), &self.role) else { return };
+    fn do_without_the_lost(&mut self, out: &mut Out) -> bool {
+        let (Some(config), Role::Leader(leader)) = (self.config(), &self.role) else { return false };
         let Some(lost) = config.data_voters().find(|id| self.must_do_without(leader, id)).cloned() else {
-            return;
+            return false;
         };
         let mut next = config.clone();
         if let Some(member) = next.members.get_mut(&lost) {
             member.standing = Standing::Joining;
         }
-        if next.needs_every_voter() {
+        let alone = next.needs_every_voter();
+        if alone {
             self.change_config(
                 next,
                 &format!("{lost} is not reached: a learner until it has caught up again (C5)"),
                 out,
             );
         }
+        alone
     }
 
     fn next_config(&self) -> Option<(GroupConfig, String, Vec<NodeId>)> {
@@ -328,13 +376,10 @@ impl Election {
                     let what = if witness { "a witness" } else { "a node with data" };
                     return Some((next, format!("{id} is to be {what}, as its config says"), Vec::new()));
                 }
-                Standing::Joining if member.witness => {
-                    // More than one would make majorities without data.
-                    if leader.hears(id) && !config.has_witness() {
-                        next.members
-                            .insert(id.clone(), Member { standing: Standing::Voter, ..member.clone() });
-                        return Some((next, format!("{id} votes now, as a witness"), Vec::new()));
-                    }
+                // More than one would make majorities without data.
+                Standing::Joining if member.witness && leader.hears(id) && !config.has_witness() => {
+                    next.members.insert(id.clone(), Member { standing: Standing::Voter, ..member.clone() });
+                    return Some((next, format!("{id} votes now, as a witness"), Vec::new()));
                 }
                 Standing::Voter if self.must_do_without(leader, id) => {
                     next.members.insert(id.clone(), Member { standing: Standing::Joining, ..member.clone() });

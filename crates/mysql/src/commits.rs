@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::link::{Purpose, Rows, text, until};
+use crate::link::text;
 use crate::{Door, SqlError};
 
 const WHAT: &str = "looking for commits under way";
@@ -19,10 +19,7 @@ impl Door {
     /// # Errors
     /// [`SqlError::Server`] on a server without performance schema: then nothing is known.
     pub async fn committing_sessions(&self, deadline: Duration) -> Result<BTreeSet<u64>, SqlError> {
-        let until = until(deadline);
-        let mut link = self.open(Purpose::Reading, until).await?;
-        let sets = link.ask(WHAT, COMMITTING, until).await?;
-        let rows: Rows = sets.into_iter().next().unwrap_or_default();
+        let rows = self.ask(WHAT, COMMITTING, deadline).await?;
         Ok(rows.iter().filter_map(|row| text(row, 0)?.parse().ok()).collect())
     }
 }

@@ -193,6 +193,19 @@ impl Door {
         link.ask(what, sql, until).await
     }
 
+    /// A statement that only reads, on the observer's connection when it is free: opening one costs more than most questions.
+    pub(crate) async fn ask(&self, what: &str, sql: &str, deadline: Duration) -> Result<Rows, SqlError> {
+        let until = until(deadline);
+        let _turn = self.inner.observers.turn(what, deadline, until).await?;
+        let mut link = match self.inner.observers.take_idle() {
+            Some(link) => link,
+            None => self.open(Purpose::Reading, until).await?,
+        };
+        let outcome = link.ask(what, sql, until).await;
+        self.inner.observers.put_back(link);
+        Ok(outcome?.into_iter().next().unwrap_or_default())
+    }
+
     /// Whether the server still takes and answers statements: `DO 1`, one round trip.
     ///
     /// Several may be outstanding at once, each on its own connection; beyond eight the next waits within its deadline.

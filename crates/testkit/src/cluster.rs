@@ -22,13 +22,15 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use xenon_api::{NodeStatus, Request};
 
 /// The system's limit for a socket's path, bytes, its end mark included.
 const LONGEST_SOCKET: usize = 108;
 /// A killed agent is gone within this.
 const KILLED: Duration = Duration::from_secs(10);
+/// Pause between two looks whether an agent has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Forming a cluster, or changing its members, is answered within this.
 const CHANGE: Duration = Duration::from_secs(30);
 
@@ -311,6 +313,19 @@ impl LocalCluster {
         self.reap(index)
     }
 
+    /// Waits until the last thread of an agent has ended, and takes note of it. A process counts as dead a moment before, when
+    /// another thread may still hold the lock on the agent's record: on a slow disk for seconds.
+    pub(crate) fn note_end(&self, index: usize, bound: Duration) -> Result<()> {
+        let until = Instant::now() + bound;
+        while lock(&self.agents).contains_key(&index) && self.reap(index).is_none() {
+            if Instant::now() > until {
+                bail!("the agent of node{} does not end within {} s", index + 1, bound.as_secs_f64());
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+
     fn reap(&self, index: usize) -> Option<String> {
         let mut agents = lock(&self.agents);
         let status = agents.get_mut(&index)?.try_wait().ok()??;
@@ -338,12 +353,7 @@ impl LocalCluster {
         let node = self.node(index)?;
         let agent = node.agent().ok_or_else(|| anyhow!("the agent of {} does not run", node.name))?;
         agent.signal(signal)?;
-        let ended = agent.wait_dead(bound);
-        self.reap(index);
-        if !ended {
-            bail!("the agent of {} does not end within {} s", node.name, bound.as_secs_f64());
-        }
-        Ok(())
+        self.note_end(index, bound)
     }
 
     /// The server of a node.

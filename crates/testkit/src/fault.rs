@@ -162,7 +162,7 @@ impl LocalCluster {
                     process.signal(Signal::KILL)?;
                 }
                 if whom != Whom::Mysqld {
-                    self.note_end(index, &processes)?;
+                    self.note_end(index, KILLED)?;
                 }
                 Held::Nothing
             }
@@ -285,16 +285,6 @@ impl LocalCluster {
             Whom::Agent => vec![agent()?],
             Whom::Both => vec![agent()?, mysqld()?],
         })
-    }
-
-    /// Waits until an agent of ours has ended, so that it is no zombie when the next one is started.
-    fn note_end(&self, index: usize, processes: &[Process]) -> Result<()> {
-        let agent = processes.first().ok_or_else(|| anyhow!("an agent"))?;
-        if !agent.wait_dead(KILLED) {
-            bail!("the agent of node{} does not end, though it was killed", index + 1);
-        }
-        self.agent_exit(index);
-        Ok(())
     }
 
     async fn take_connections(&self, node: &Node) -> Result<Vec<Sql>> {

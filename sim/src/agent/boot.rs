@@ -3,7 +3,7 @@
 use super::Agent;
 use super::clock::Clock;
 use super::effects::PORT;
-use super::local::{Local, server_view};
+use super::local::{Local, server_view, wish};
 use crate::mysqld::Process;
 use crate::rng::Rng;
 use crate::world::World;
@@ -51,6 +51,7 @@ impl World {
         }
         let record = node.record.clone().unwrap_or_default();
         let mut local = Local::new(now);
+        local.monitor = !node.witness;
         local.server = node.mysqld.answers().then(|| self.server_state(at));
         // Following nobody: a loser of that election gets the winner's marker, too.
         let is_primary = |server: &ServerState| {
@@ -73,6 +74,7 @@ impl World {
             unfit: local.server.is_none().then(|| "its mysqld has not answered yet".to_owned()),
             source_host: node.id.to_string(),
             source_port: PORT,
+            wish: Some(wish(node)),
             ..LocalView::default()
         };
         let boot = node.boot.to_string();

@@ -6,16 +6,20 @@ use crate::mysqld::show::ACCOUNT;
 use crate::world::World;
 use crate::world::queue::{Happening, MS};
 use xenon_election::{Directive, Effect, Event, Message, NodeId};
+use xenon_gtid::GtidSet;
 use xenon_plan::observation::SourceAddress;
-use xenon_plan::{Role, freezable};
+use xenon_plan::{Process, Role, freezable, looks_like_primary};
 
 /// The port of every mysqld.
 pub(crate) const PORT: u16 = 3306;
 
 impl World {
     pub(crate) fn carry_out(&mut self, at: usize, effect: Effect) {
-        let now = self.now;
+        let (now, is_witness) = (self.now, self.nodes[at].witness);
+        let logs_are_known = self.nodes[at].logs_are_known;
         let Some(agent) = self.nodes[at].agent.as_mut() else { return };
+        // V4: no process runs, none is being started, and where its files are is known.
+        let may_read_dead = logs_are_known && agent.local.seen(now).process != Process::Running;
         match effect {
             Effect::Save { record, then } => {
                 agent.saving = Some((record, then));
@@ -26,8 +30,18 @@ impl World {
                 agent.effects.extend(effects);
             }
             Effect::Send { to, message } => self.send(at, &to, message),
+            Effect::Freeze { ticket } if is_witness => {
+                // Nothing is here that could grow.
+                let effects = agent.core.step(Event::Frozen { ticket, result: Ok(GtidSet::new()) });
+                agent.effects.extend(effects);
+            }
             Effect::Freeze { ticket } => match freezable(&agent.local.seen(now)) {
-                Ok(()) => self.start_op(at, Op::Freeze(ticket)),
+                Ok(()) => {
+                    let is_primary = agent.local.server.as_ref().is_some_and(looks_like_primary);
+                    let drain = agent.local.drain_left(now);
+                    self.start_op(at, Op::Freeze(ticket, drain, is_primary));
+                }
+                Err(_) if may_read_dead => self.start_op(at, Op::FreezeDead(ticket)),
                 Err(reason) => {
                     let effects = agent.core.step(Event::Frozen { ticket, result: Err(reason) });
                     agent.effects.extend(effects);

@@ -5,7 +5,7 @@ use super::input::Input;
 use super::{Agent, Todo};
 use crate::world::World;
 use crate::world::queue::{Happening, MS, SECOND, Us};
-use xenon_election::Event;
+use xenon_election::{Event, State};
 use xenon_gtid::GtidSet;
 use xenon_plan::disk::{Disk, DiskReport, DiskWatch, Written};
 use xenon_plan::observation::ServerState;
@@ -89,10 +89,15 @@ impl World {
 
     /// L6. With nobody to take over, the lease is kept.
     pub(crate) fn hand_over_for_faults(&mut self, at: usize) {
+        let now = self.now;
         let Some(agent) = self.nodes[at].agent.as_mut() else { return };
+        if agent.core.state() != State::Leader {
+            return;
+        }
         let Some(reason) = agent.local.watch.faults.cannot_serve() else { return };
         if agent.core.has_successor() {
             let term = agent.core.record().term;
+            agent.local.note_failure(now);
             agent.first([Todo::Step(Event::CannotServe { term, reason })]);
         }
     }

@@ -1,12 +1,12 @@
 //! The picture of the local server, and what follows from it, as in `crates/agent/src/local.rs`.
 
 use super::faults::FaultWatch;
-use super::worker::Op;
+use super::worker::{DRAIN, Op};
 use super::{Todo, effects};
-use crate::world::World;
 use crate::world::queue::{SECOND, Us};
+use crate::world::{Node, World};
 use std::collections::VecDeque;
-use xenon_election::{Event, LocalView, ServerView, State, Ticket};
+use xenon_election::{Event, LocalView, ServerView, State, Ticket, Wish};
 use xenon_plan::health::{Health, Verdict};
 use xenon_plan::observation::ServerState;
 use xenon_plan::{Address, Process, Role, Seen, Step, Variables, is_promoted, plan, unfit};
@@ -60,6 +60,8 @@ pub(crate) struct Local {
     pub(crate) was_primary: bool,
     pub(crate) watch: FaultWatch,
     pub(crate) offline_is_ours: bool,
+    /// D1: since when writes are being closed.
+    closing_since: Option<Us>,
     /// When the primary here died or hung.
     failed_at: VecDeque<Us>,
 }
@@ -95,6 +97,7 @@ impl Local {
             was_primary: false,
             watch: FaultWatch::default(),
             offline_is_ours: true,
+            closing_since: None,
             failed_at: VecDeque::new(),
         }
     }
@@ -133,6 +136,16 @@ impl Local {
         }
     }
 
+    /// D1: what is left of the bound for closing writes, which began with the first attempt since the server was open by
+    /// right.
+    pub(crate) fn drain_left(&mut self, now: Us) -> Us {
+        if self.server.as_ref().is_none_or(|server| server.super_read_only) || self.role_is_primary() {
+            return DRAIN;
+        }
+        let since = *self.closing_since.get_or_insert(now);
+        DRAIN.saturating_sub(now - since)
+    }
+
     fn recent_failures(&self, now: Us) -> u32 {
         let recent = self.failed_at.iter().filter(|at| now - **at < FAILED_LATELY);
         u32::try_from(recent.count()).unwrap_or(u32::MAX)
@@ -149,6 +162,11 @@ impl Local {
     }
 }
 
+/// What a node's config file asks for.
+pub(crate) fn wish(node: &Node) -> Wish {
+    Wish { priority: 1, idle: false, witness: node.witness }
+}
+
 /// What of a look matters to who leads.
 pub(crate) fn server_view(state: &ServerState) -> ServerView {
     ServerView {
@@ -157,6 +175,7 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
         unapplied: state.unapplied().count(),
         acknowledging: state.semi_sync_replica.is_some_and(|replica| replica.enabled || replica.operational),
         acknowledging_clients: state.semi_sync_source.map_or(0, |source| source.clients),
+        waiting_commits: state.semi_sync_source.map_or(0, |source| source.waiting_sessions),
         semi_sync_on: state.semi_sync_source.is_some_and(|source| source.enabled && source.operational),
         start: None,
         drops_relay_logs: state.relay_log_recovery,
@@ -198,6 +217,7 @@ impl World {
             }
             local.sessions_killed = false;
             local.drain_timed_out = false;
+            local.closing_since = None;
         } else {
             local.promoted = None;
         }
@@ -232,8 +252,18 @@ impl World {
     pub(crate) fn start_op(&mut self, at: usize, op: Op) {
         let Some(agent) = self.nodes[at].agent.as_mut() else { return };
         let kind = match &op {
-            Op::Steps(_) => Kind::Plan,
-            Op::Freeze(ticket) => {
+            Op::Steps(steps, _) => {
+                // An aborted one may take effect all the same: then it is known for ours, too.
+                let goes = steps.iter().any(|planned| planned.step == Step::GoOffline);
+                agent.local.offline_is_ours |= goes;
+                Kind::Plan
+            }
+            Op::FreezeDead(ticket) => {
+                agent.local.freeze_ticket = *ticket;
+                Kind::Freeze
+            }
+            Op::Freeze(ticket, _, is_primary) => {
+                agent.local.offline_is_ours |= is_primary;
                 agent.local.freeze_ticket = *ticket;
                 Kind::Freeze
             }
@@ -284,7 +314,10 @@ impl World {
         match steps.first().map(|planned| &planned.step) {
             Some(Step::StartMysqld) => self.start_mysqld(at),
             Some(Step::KillMysqld) => self.kill_mysqld(at),
-            _ => self.start_op(at, Op::Steps(steps)),
+            _ => {
+                let drain = agent.local.drain_left(now);
+                self.start_op(at, Op::Steps(steps, drain));
+            }
         }
     }
 
@@ -317,6 +350,8 @@ impl World {
         let Some(agent) = self.nodes[at].agent.as_mut() else { return };
         agent.replan = true;
         agent.watch_state(&state);
+        self.nodes[at].logs_are_known = true;
+        let Some(agent) = self.nodes[at].agent.as_mut() else { return };
         let local = &mut agent.local;
         if let Some(before) = &local.server
             && before.server_uuid != state.server_uuid
@@ -338,6 +373,7 @@ impl World {
         };
         if state.super_read_only {
             local.drain_timed_out = false;
+            local.closing_since = None;
         }
         if !state.offline_mode {
             local.offline_is_ours = false;
@@ -358,7 +394,6 @@ impl World {
         if let Some(term) = promoted {
             agent.first([Todo::Promoted(term)]);
         }
-        agent.first([Todo::HandOverForFaults]);
         self.show_core(at);
     }
 
@@ -385,7 +420,7 @@ impl World {
             unfit: local.and_then(|local| unfit(&local.seen(self.now))),
             source_host: node.id.to_string(),
             source_port: effects::PORT,
-            wish: None,
+            wish: Some(wish(node)),
             stuck: local.is_some_and(|local| local.health.verdict() == Verdict::Hung),
             failures: local.map_or(0, |local| local.recent_failures(self.now)),
         }
@@ -406,6 +441,7 @@ impl World {
         let now = self.now;
         let Some(agent) = self.nodes[at].agent.as_mut() else { return };
         let promoting = agent.core.state() == State::Leader
+            && agent.core.has_successor()
             && agent.local.role_is_primary()
             && agent.local.promoted.is_none();
         if promoting && now.saturating_sub(agent.local.stuck_since) > PROMOTION_STUCK {

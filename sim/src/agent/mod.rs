@@ -180,7 +180,13 @@ impl World {
 impl Agent {
     /// What every turn of the loop ends with.
     pub(crate) fn after(&mut self) {
-        self.todo.extend([Todo::GatherFaults, Todo::CheckServing, Todo::CheckStuck, Todo::Replan]);
+        self.todo.extend([
+            Todo::GatherFaults,
+            Todo::CheckServing,
+            Todo::HandOverForFaults,
+            Todo::CheckStuck,
+            Todo::Replan,
+        ]);
     }
 
     /// These come next, in this order.

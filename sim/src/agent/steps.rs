@@ -61,10 +61,11 @@ impl World {
             StepOutcome::DrainTimedOut => agent.local.drain_timed_out = true,
             StepOutcome::Done => {}
         }
-        agent.local.stuck_since = now;
+        if planned.step != Step::StartApplier {
+            agent.local.stuck_since = now;
+        }
         match &planned.step {
             Step::KillSessions => agent.local.sessions_killed = true,
-            Step::GoOffline => agent.local.offline_is_ours = true,
             Step::EnsureAccount => agent.local.account_checked = true,
             Step::SetVariables { role } => agent.local.variables = Some(*role),
             Step::StartReceiver | Step::StartApplier => agent.local.threads_retry = Some(now + RETRY_RARELY),
@@ -85,6 +86,9 @@ impl World {
         let pause = RETRY_FIRST.saturating_mul(1 << agent.local.failures.min(10)).min(RETRY_LONGEST);
         agent.local.retry_at = Some(now + pause);
         let promoting = agent.local.role_is_primary() && agent.local.promoted.is_none();
+        if promoting && matches!(step, Step::WriteMarker { .. }) && !agent.core.has_successor() {
+            return;
+        }
         if promoting
             && (agent.local.failures >= PROMOTION_ATTEMPTS || matches!(step, Step::WriteMarker { .. }))
         {

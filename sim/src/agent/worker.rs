@@ -4,7 +4,7 @@
 //! on there until the next operation's control connection ends it.
 
 use super::input::{Input, StepOutcome, What};
-use crate::mysqld::{Closing, Process};
+use crate::mysqld::{Closing, Process, Waiter};
 use crate::world::World;
 use crate::world::queue::{Happening, MS, SECOND, Us};
 use std::collections::VecDeque;
@@ -15,19 +15,25 @@ use xenon_plan::{Planned, Step};
 const STATEMENT: Us = 5 * SECOND;
 const APPLY_PIECE: Us = 2 * SECOND;
 const QUIESCE: Us = 2_000 * MS;
-const DRAIN: Us = 1_500 * MS;
+pub(crate) const DRAIN: Us = 1_500 * MS;
 const CATCH_UP: Us = 5 * SECOND;
 const MARKER: Us = 5 * SECOND;
+/// How a statement fails that the server does not answer.
+const NO_ANSWER: &str = "no answer in time";
 /// What the door adds to a bound before it gives the statement up.
 const GRACE: Us = SECOND;
 
 /// One operation.
 #[derive(Debug)]
 pub(crate) enum Op {
-    Steps(Vec<Planned>),
-    Freeze(Ticket),
+    /// With what is left of D1's bound for closing writes.
+    Steps(Vec<Planned>, Us),
+    /// With the same; and whether the server looks like a primary, whose clients are sent away first.
+    Freeze(Ticket, Us, bool),
     Quiesce(Ticket),
     CatchUp(Ticket, GtidSet),
+    /// V4: the server is dead; its files tell.
+    FreezeDead(Ticket),
 }
 
 /// An operation under way.
@@ -36,6 +42,9 @@ pub(crate) struct Worker {
     pub(crate) id: u64,
     agent: u64,
     kind: Purpose,
+    drain: Us,
+    /// The server looked like a primary: its clients are sent away first.
+    away_first: bool,
     steps: VecDeque<Planned>,
     stage: Stage,
     /// The control connection is had.
@@ -54,6 +63,7 @@ pub(crate) struct Worker {
 enum Purpose {
     Plan,
     Freeze,
+    ReadDead,
     Quiesce(Ticket),
     CatchUp(Ticket),
 }
@@ -84,10 +94,20 @@ fn planned(step: Step) -> Planned {
 
 impl World {
     pub(crate) fn start_worker(&mut self, at: usize, op: Op) -> u64 {
+        let (mut drain, mut away_first) = (DRAIN, false);
         let (kind, steps) = match op {
-            Op::Steps(steps) => (Purpose::Plan, steps),
-            Op::Freeze(_) => (Purpose::Freeze, vec![planned(Step::CloseWrites), planned(Step::StopReceiver)]),
+            Op::Steps(steps, left) => {
+                drain = left;
+                (Purpose::Plan, steps)
+            }
+            Op::Freeze(_, left, is_primary) => {
+                (drain, away_first) = (left, is_primary);
+                let away = is_primary.then(|| planned(Step::GoOffline));
+                let rest = [planned(Step::CloseWrites), planned(Step::StopReceiver)];
+                (Purpose::Freeze, away.into_iter().chain(rest).collect())
+            }
             Op::Quiesce(ticket) => (Purpose::Quiesce(ticket), vec![planned(Step::CloseWrites)]),
+            Op::FreezeDead(_) => (Purpose::ReadDead, Vec::new()),
             Op::CatchUp(ticket, set) => (Purpose::CatchUp(ticket), vec![planned(Step::WaitApplied { set })]),
         };
         self.last_op += 1;
@@ -98,6 +118,8 @@ impl World {
             id,
             agent,
             kind,
+            drain,
+            away_first,
             steps: steps.into(),
             stage: Stage::Next,
             has_control: false,
@@ -124,6 +146,7 @@ impl World {
         let Some(worker) = self.nodes[at].worker.take() else { return };
         let Some(planned) = worker.steps.front().filter(|_| worker.stage == Stage::Statement) else { return };
         let server = &mut self.nodes[at].mysqld;
+        server.give_up_marker();
         if server.closing == Closing::Wanted {
             server.closing = Closing::Orphaned;
             return;
@@ -170,6 +193,9 @@ impl World {
     fn next_step(&mut self, at: usize) -> bool {
         let Some(worker) = self.nodes[at].worker.as_mut() else { return false };
         let Some(planned) = worker.steps.front() else {
+            if worker.kind == Purpose::ReadDead {
+                return self.read_dead(at);
+            }
             if worker.kind == Purpose::Plan && !worker.changed {
                 return self.done(at, None);
             }
@@ -188,7 +214,7 @@ impl World {
         }
         let until = match (&planned.step, worker.kind) {
             (Step::CloseWrites, Purpose::Quiesce(_)) => QUIESCE,
-            (Step::CloseWrites, _) => DRAIN,
+            (Step::CloseWrites, _) => worker.drain,
             (Step::WaitApplied { .. }, Purpose::CatchUp(_)) => CATCH_UP,
             (Step::WaitApplied { .. }, _) => APPLY_PIECE,
             (Step::WriteMarker { .. }, _) => MARKER,
@@ -229,7 +255,7 @@ impl World {
             Process::Running if !server.hung => Ok(true),
             Process::Running | Process::Ending if server.hung => {
                 if self.now >= worker.until_us + GRACE {
-                    Err("no answer in time".to_owned())
+                    Err(NO_ANSWER.to_owned())
                 } else {
                     Ok(false)
                 }
@@ -242,6 +268,10 @@ impl World {
         match self.server_answers(at) {
             Ok(false) => false,
             Err(why) => self.failed(at, why),
+            Ok(true) if self.nodes[at].mysqld.waiting.iter().any(|w| w.waiter == Waiter::GivenUp) => {
+                let late = self.nodes[at].worker.as_ref().is_some_and(|worker| self.now >= worker.until_us);
+                late && self.failed(at, NO_ANSWER.to_owned())
+            }
             Ok(true) => {
                 // Statements that were given up are ended before anybody gets the next control connection.
                 let node = &mut self.nodes[at];
@@ -282,6 +312,7 @@ impl World {
         if self.nodes[at].mysqld.closing == Closing::Wanted {
             self.nodes[at].mysqld.closing = Closing::Orphaned;
         }
+        self.nodes[at].mysqld.give_up_marker();
         let Some(worker) = self.nodes[at].worker.as_mut() else { return false };
         match worker.kind {
             Purpose::Plan => {
@@ -289,8 +320,10 @@ impl World {
                 self.report(at, Err(why));
                 self.stop_here(at)
             }
-            Purpose::Freeze => {
-                worker.outcome = Some(What::Frozen { result: Err(why), drain_timed_out: false });
+            Purpose::Freeze | Purpose::ReadDead => {
+                // D3: what keeps the agent's own statements waiting drains no better than a client's commit.
+                let drain_timed_out = worker.away_first && why == NO_ANSWER;
+                worker.outcome = Some(What::Frozen { result: Err(why), drain_timed_out });
                 self.done(at, None)
             }
             Purpose::Quiesce(ticket) => {
@@ -332,7 +365,7 @@ impl World {
                 worker.outcome = Some(What::CaughtUp { ticket, result });
                 self.done(at, None)
             }
-            Purpose::Freeze | Purpose::Quiesce(_) => {
+            Purpose::Freeze | Purpose::ReadDead | Purpose::Quiesce(_) => {
                 worker.steps.pop_front();
                 self.go_on(at)
             }
@@ -381,6 +414,19 @@ impl World {
     fn failed_to_read(&mut self, at: usize) -> bool {
         if let Some(worker) = self.nodes[at].worker.as_mut() {
             let result = Err("the position cannot be read".to_owned());
+            worker.outcome = Some(What::Frozen { result, drain_timed_out: false });
+        }
+        self.done(at, None)
+    }
+
+    /// V4: what the binlog and the relay logs of a dead server have, the unacknowledged tail included.
+    fn read_dead(&mut self, at: usize) -> bool {
+        let server = &self.nodes[at].mysqld;
+        let result = match server.process {
+            Process::Down => Ok(server.on_disk()),
+            _ => Err("mysqld runs".to_owned()),
+        };
+        if let Some(worker) = self.nodes[at].worker.as_mut() {
             worker.outcome = Some(What::Frozen { result, drain_timed_out: false });
         }
         self.done(at, None)

@@ -3,8 +3,8 @@
 
 use crate::agent::Agent;
 use crate::mysqld::Process;
-use crate::world::World;
 use crate::world::queue::{Happening, MS, SECOND, Us};
+use crate::world::{Node, World};
 use xenon_election::{Directive, State};
 use xenon_plan::observation::ReceiverState;
 
@@ -23,6 +23,10 @@ impl World {
                 self.settled = Some(self.now);
                 return self.tell(0, "settled", || "all is well".to_owned());
             }
+            Some(_) if self.now > healed + BOUND && self.waits_for_a_judge() => {
+                self.settled = Some(self.now);
+                return self.tell(0, "settled", || "an operator must judge an INVALID node".to_owned());
+            }
             Some(what) if self.now > healed + BOUND => {
                 let sentence = format!("{} s after everything healed {what}", BOUND / SECOND);
                 return self.history.broken("I6", sentence);
@@ -31,8 +35,38 @@ impl World {
         }
         if self.now > healed + REBUILD_AFTER {
             self.rebuild_invalid();
+            if self.is_paused() {
+                self.ask_pause(false);
+            }
+            self.ask_the_stopped();
         }
         self.plan(AGAIN, Happening::Inspect);
+    }
+
+    /// Only an INVALID node has something that was acknowledged: nobody may lead without it, and it may not lead. What
+    /// becomes of its stray transactions is for an operator to say (or for W1, once it is there).
+    fn waits_for_a_judge(&self) -> bool {
+        let acknowledged = self.history.all_acknowledged();
+        let invalid = |node: &&Node| node.agent.as_ref().is_some_and(is_invalid);
+        let has_all = |node: &Node| node.mysqld.on_disk().contains_set(&acknowledged);
+        self.leader().is_none()
+            && self.nodes.iter().filter(invalid).any(has_all)
+            && !self.nodes.iter().filter(|node| !invalid(node)).any(has_all)
+    }
+
+    /// Whoever could not be switched on again when everything healed, because it could not save.
+    fn ask_the_stopped(&mut self) {
+        for at in 0..self.nodes.len() {
+            let stopped = |agent: &Agent| *agent.core.directive() == Directive::Stopped;
+            if self.nodes[at].agent.as_ref().is_some_and(stopped) {
+                self.ask_disable(at, false);
+            }
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        let agents = self.nodes.iter().filter_map(|node| node.agent.as_ref());
+        agents.filter_map(|agent| agent.core.record().config.as_ref()).any(|config| config.paused)
     }
 
     /// What is not yet as it should be.
@@ -40,8 +74,11 @@ impl World {
         let Some(leader) = self.leader() else { return Some("nobody leads".to_owned()) };
         let node = &self.nodes[leader];
         let core = &node.agent.as_ref()?.core;
-        if !core.is_open_leader() || !node.mysqld.takes_writes() {
-            return Some(format!("{} leads and is not open", node.id));
+        if !core.is_open_leader() {
+            return Some(format!("{} leads and its term's marker is not acknowledged", node.id));
+        }
+        if !node.mysqld.takes_writes() {
+            return Some(format!("{} leads and lets nobody write: {}", node.id, node.mysqld.why_closed()));
         }
         if !node.address_held {
             return Some(format!("{} leads and does not hold the address", node.id));
@@ -63,6 +100,10 @@ impl World {
         if is_invalid(agent) {
             return None;
         }
+        if node.witness {
+            let heard = agent.core.leader() == Some(&source.id);
+            return (!heard).then(|| format!("{} does not hear {}", node.id, source.id));
+        }
         let follows =
             matches!(agent.core.directive(), Directive::Follow { leader, .. } if *leader == source.id);
         let server = &node.mysqld;
@@ -83,18 +124,12 @@ impl World {
         None
     }
 
-    /// A backup of the leader (or of the node that has most) takes the place of what an INVALID node has.
+    /// A backup of the leader takes the place of what an INVALID node has.
     fn rebuild_invalid(&mut self) {
         let invalid = |at: &usize| self.nodes[*at].agent.as_ref().is_some_and(is_invalid);
         let invalid: Vec<usize> = (0..self.nodes.len()).filter(invalid).collect();
-        let others = (0..self.nodes.len()).filter(|at| !invalid.contains(at));
-        let donor = self.leader().or_else(|| {
-            others.max_by_key(|at| {
-                let received = self.nodes[*at].mysqld.on_disk();
-                (received.last_number(&crate::world::operator::MARKERS), received.count())
-            })
-        });
-        let Some(donor) = donor else { return };
+        // Only from a leader: it has all there is (I2), whoever else is taken for a source may not.
+        let Some(donor) = self.leader() else { return };
         for at in invalid.into_iter().filter(|at| *at != donor) {
             let errant = {
                 let agent = self.nodes[at].agent.as_ref();

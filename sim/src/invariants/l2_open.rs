@@ -18,7 +18,7 @@ impl World {
             .entries
             .iter()
             .any(|entry| matches!(entry.fault, Fault::Remove { .. } | Fault::Add { .. }));
-        let waits = server.source_on || changes || self.schedule.nodes < 3;
+        let waits = server.source_on || changes || self.schedule.nodes < 3 || self.schedule.witness;
         let problem = match (server.term, marked, waits) {
             (0, ..) => "it never wrote a marker",
             (_, false, _) => "its term's marker is not acknowledged",

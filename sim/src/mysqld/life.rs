@@ -9,13 +9,18 @@ impl World {
     /// The program is run: read-only, replication not started (L5).
     pub(crate) fn start_server(&mut self, at: usize) -> Option<u64> {
         let node = &mut self.nodes[at];
-        if !node.host_up || node.mysqld.process != Process::Down {
+        if !node.host_up || node.witness || node.mysqld.process != Process::Down {
             return None;
         }
         let server = &mut node.mysqld;
         server.process = Process::Starting;
         server.number += 1;
         server.hung = false;
+        server.relay_log_recovery = std::mem::take(&mut server.starts_with_recovery);
+        if server.relay_log_recovery {
+            let lost: Vec<_> = server.relay.drain(..).collect();
+            server.forget_received(&lost);
+        }
         let process = server.number;
         let recovery = self.rng.between(SECOND, 3 * SECOND);
         self.plan(recovery, Happening::Up { at, process });
@@ -152,6 +157,15 @@ impl World {
         self.end_server(at, "shut down in order");
     }
 
+    /// Somebody's option file has relay_log_recovery=ON, and mysqld is started past the agent.
+    pub(crate) fn drop_relay_logs(&mut self, at: usize) {
+        if self.nodes[at].host_up {
+            self.end_server(at, "killed");
+            self.nodes[at].mysqld.starts_with_recovery = true;
+            self.start_server(at);
+        }
+    }
+
     /// The host loses power: the binlog is synced at every commit, the relay log is not.
     pub(crate) fn lose_power(&mut self, at: usize) {
         self.end_server(at, "power loss");
@@ -164,9 +178,15 @@ impl World {
         let server = &mut self.nodes[at].mysqld;
         let kept = self.rng.index(server.relay.len() + 1);
         let lost: Vec<_> = server.relay.drain(kept..).collect();
-        let mut set = xenon_gtid::GtidSet::new();
-        set.extend(lost.iter().map(|tx| tx.gtid));
-        server.retrieved = server.retrieved.subtract(&set);
+        server.forget_received(&lost);
         self.tell(at, "host", || format!("lost {} events of its relay log", lost.len()));
+    }
+}
+
+impl super::Mysqld {
+    /// These were in the relay log, and are there no more.
+    fn forget_received(&mut self, lost: &[super::Tx]) {
+        let lost = lost.iter().map(|tx| tx.gtid).filter(|gtid| !self.in_binlog.contains(gtid)).collect();
+        self.retrieved = self.retrieved.subtract(&lost);
     }
 }

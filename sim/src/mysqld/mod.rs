@@ -44,6 +44,8 @@ pub(crate) enum Waiter {
     Applier,
     /// A session of the agent, for its marker; it holds no lock.
     Marker,
+    /// The same, given up: it keeps the agent's next control connection waiting.
+    GivenUp,
 }
 
 /// A commit that is in the binlog and waits for acknowledgements (AFTER_SYNC).
@@ -81,6 +83,10 @@ pub(crate) struct Mysqld {
     /// The binlog as a set.
     pub(crate) in_binlog: GtidSet,
     pub(crate) channel: Option<Channel>,
+    /// It was started with relay_log_recovery=ON.
+    pub(crate) relay_log_recovery: bool,
+    /// The next start is to be one of those.
+    pub(crate) starts_with_recovery: bool,
     /// Received and not applied, in order.
     pub(crate) relay: VecDeque<Tx>,
     pub(crate) retrieved: GtidSet,
@@ -139,6 +145,8 @@ impl Mysqld {
             binlog: Vec::new(),
             in_binlog: GtidSet::new(),
             channel: None,
+            relay_log_recovery: false,
+            starts_with_recovery: false,
             relay: VecDeque::new(),
             retrieved: GtidSet::new(),
             process: Process::Down,
@@ -191,14 +199,29 @@ impl Mysqld {
             && self.closing == Closing::No
     }
 
+    /// What is in the way of a write, in words.
+    pub(crate) fn why_closed(&self) -> String {
+        format!(
+            "{:?}, read_only={}, super_read_only={}, offline_mode={}, being closed: {:?}",
+            self.process, self.read_only, self.super_read_only, self.offline, self.closing
+        )
+    }
+
     /// Everything that a restart would find: the binlog and the relay logs.
     pub(crate) fn on_disk(&self) -> GtidSet {
         self.in_binlog.union(&self.retrieved)
     }
 
+    /// The agent's session that waits for its marker is given up; the commit goes on.
+    pub(crate) fn give_up_marker(&mut self) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.waiter == Waiter::Marker) {
+            waiting.waiter = Waiter::GivenUp;
+        }
+    }
+
     /// A commit of a client or of the applier waits: `super_read_only` waits behind it. A marker of the agent does not
     /// hold it (seen on 9.7.4).
     pub(crate) fn has_commits_under_way(&self) -> bool {
-        self.waiting.iter().any(|waiting| waiting.waiter != Waiter::Marker)
+        self.waiting.iter().any(|waiting| !matches!(waiting.waiter, Waiter::Marker | Waiter::GivenUp))
     }
 }

@@ -41,7 +41,7 @@ impl World {
             log_bin: true,
             log_replica_updates: true,
             offline_mode: server.offline,
-            relay_log_recovery: false,
+            relay_log_recovery: server.relay_log_recovery,
             synced: self.nodes[at].synced,
             binlog_file: String::new(),
             binlog_position: 0,

@@ -35,16 +35,32 @@ const KINDS: &[(u64, Maker)] = &[
     (2, |rng, nodes| Fault::SavesFail { node: rng.index(nodes), for_ms: long(rng) }),
     (2, |rng, nodes| Fault::SavesStall { node: rng.index(nodes), for_ms: long(rng) }),
     (3, |rng, nodes| Fault::DiskFull { node: rng.index(nodes), for_ms: long(rng) }),
+    (2, |rng, nodes| Fault::DropRelayLogs { node: rng.index(nodes) }),
+    (2, |rng, _| Fault::Pause { for_ms: long(rng) }),
+    // Not 0: see schedules/sim-6.
+    (2, |rng, nodes| Fault::Prefer { node: rng.index(nodes), priority: [1, 2, 5][rng.index(3)] }),
     (6, |rng, nodes| Fault::HandOver { target: rng.percent(50).then(|| rng.index(nodes)) }),
     (4, |rng, nodes| Fault::Add { node: rng.index(nodes) }),
     (4, |rng, nodes| Fault::Remove { node: rng.index(nodes) }),
     (2, |rng, nodes| Fault::Disable { node: rng.index(nodes), for_ms: long(rng) }),
 ];
 
+/// The kinds where members come and go.
+const CHANGES: &[(u64, Maker)] = &[
+    (6, |rng, nodes| Fault::Add { node: rng.index(nodes) }),
+    (6, |rng, nodes| Fault::Remove { node: rng.index(nodes) }),
+    (3, |rng, nodes| Fault::HandOver { target: rng.percent(50).then(|| rng.index(nodes)) }),
+    (2, |rng, nodes| Fault::ServerKill { node: rng.index(nodes) }),
+    (2, |rng, nodes| Fault::AgentKill { node: rng.index(nodes), for_ms: short(rng) }),
+    (2, |rng, nodes| Fault::AgentHang { node: rng.index(nodes), for_ms: short(rng) }),
+    (3, cut),
+    (3, split),
+];
+
 /// The schedule of this seed: of three or five nodes, sometimes another number, and perhaps a spare.
 pub(crate) fn schedule(seed: u64) -> Schedule {
     let mut rng = Rng::of(seed, STREAM);
-    let nodes = [3, 3, 3, 3, 5, 5, 5, 4, 2, 1][rng.index(10)];
+    let nodes = [3, 3, 3, 3, 5, 5, 5, 4, 2, 2, 1][rng.index(11)];
     of_size(seed, nodes, &mut rng)
 }
 
@@ -56,10 +72,13 @@ pub(crate) fn schedule_of(seed: u64, nodes: usize) -> Schedule {
 
 fn of_size(seed: u64, nodes: usize, rng: &mut Rng) -> Schedule {
     let spares = rng.index(2);
+    let witness = nodes == 3 && rng.percent(20);
     let length_ms = rng.between(8_000, 25_000);
     // At least two kinds, so that one can meet the other.
     let wanted = rng.between(2, 8);
-    let kinds: Vec<Maker> = (0..wanted).map(|_| kind(rng)).collect();
+    // Some clusters are rebuilt all the time, for what a change of members risks shows only where another meets it.
+    let of = if rng.percent(12) { CHANGES } else { KINDS };
+    let kinds: Vec<Maker> = (0..wanted).map(|_| kind(rng, of)).collect();
     let count = rng.between(1, length_ms / 1_200);
     let mut entries: Vec<Entry> = (0..count)
         .map(|_| {
@@ -77,13 +96,13 @@ fn of_size(seed: u64, nodes: usize, rng: &mut Rng) -> Schedule {
         }
     }
     entries.sort_by_key(|entry| entry.at_ms);
-    Schedule { seed, nodes, spares, length_ms, entries }
+    Schedule { seed, nodes, spares, witness, length_ms, entries }
 }
 
-fn kind(rng: &mut Rng) -> Maker {
-    let sum = KINDS.iter().map(|(weight, _)| weight).sum();
+fn kind(rng: &mut Rng, of: &[(u64, Maker)]) -> Maker {
+    let sum = of.iter().map(|(weight, _)| weight).sum();
     let mut at = rng.below(sum);
-    for (weight, maker) in KINDS {
+    for (weight, maker) in of {
         if at < *weight {
             return *maker;
         }

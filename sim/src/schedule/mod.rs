@@ -15,6 +15,8 @@ pub struct Schedule {
     pub(crate) nodes: usize,
     /// Nodes that wait to be added.
     pub(crate) spares: usize,
+    /// The last of the voters is a witness: an agent without mysqld (C5).
+    pub(crate) witness: bool,
     /// The faults end after so many milliseconds of virtual time.
     pub(crate) length_ms: u64,
     /// The faults.
@@ -82,6 +84,12 @@ pub(crate) enum Fault {
     SavesStall { node: usize, for_ms: u64 },
     /// mysqld's disk is full: nothing is written to its binlog or relay log.
     DiskFull { node: usize, for_ms: u64 },
+    /// Somebody kills mysqld and sees to it that it starts with relay_log_recovery=ON, which throws its relay logs away.
+    DropRelayLogs { node: usize },
+    /// An operator pauses the cluster, and resumes it (T4).
+    Pause { for_ms: u64 },
+    /// An operator sets a node's priority (V8).
+    Prefer { node: usize, priority: u32 },
     /// An operator hands over to a node, or to the best.
     HandOver { target: Option<usize> },
     /// An operator adds a node.
@@ -99,6 +107,8 @@ impl Fault {
         match *self {
             F::ServerKill { .. }
             | F::ServerStop { .. }
+            | F::DropRelayLogs { .. }
+            | F::Prefer { .. }
             | F::HandOver { .. }
             | F::Add { .. }
             | F::Remove { .. } => None,
@@ -119,6 +129,7 @@ impl Fault {
             | F::SavesFail { for_ms, .. }
             | F::SavesStall { for_ms, .. }
             | F::DiskFull { for_ms, .. }
+            | F::Pause { for_ms }
             | F::Disable { for_ms, .. } => Some(for_ms),
         }
     }

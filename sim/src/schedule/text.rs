@@ -11,8 +11,9 @@ use super::{Entry, Fault, Schedule, Traffic};
 use std::fmt;
 
 pub(super) fn write(schedule: &Schedule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Schedule { seed, nodes, spares, length_ms, entries } = schedule;
-    writeln!(f, "seed {seed} nodes {nodes} spares {spares} length {length_ms}")?;
+    let Schedule { seed, nodes, spares, witness, length_ms, entries } = schedule;
+    let witness = if *witness { " witness 1" } else { "" };
+    writeln!(f, "seed {seed} nodes {nodes} spares {spares}{witness} length {length_ms}")?;
     entries.iter().try_for_each(|Entry { at_ms, fault }| writeln!(f, "{at_ms} {fault}"))
 }
 
@@ -66,6 +67,9 @@ impl fmt::Display for Fault {
             F::SavesFail { node, for_ms } => write!(f, "saves-fail {} {for_ms}", name(node)),
             F::SavesStall { node, for_ms } => write!(f, "saves-stall {} {for_ms}", name(node)),
             F::DiskFull { node, for_ms } => write!(f, "disk-full {} {for_ms}", name(node)),
+            F::DropRelayLogs { node } => write!(f, "drop-relay-logs {}", name(node)),
+            F::Pause { for_ms } => write!(f, "pause {for_ms}"),
+            F::Prefer { node, priority } => write!(f, "prefer {} {priority}", name(node)),
             F::HandOver { target: Some(node) } => write!(f, "handover {}", name(node)),
             F::HandOver { target: None } => write!(f, "handover best"),
             F::Add { node } => write!(f, "add {}", name(node)),
@@ -100,13 +104,6 @@ impl<'a> Words<'a> {
         node_of(word).ok_or_else(|| format!("{word:?} in {:?} is no node", self.line))
     }
 
-    fn keyword(&mut self, wanted: &str) -> Result<u64, String> {
-        match self.word()? {
-            word if word == wanted => self.number(),
-            word => Err(format!("{word:?} in {:?}: {wanted:?} is wanted", self.line)),
-        }
-    }
-
     fn traffic(&mut self) -> Result<Traffic, String> {
         match self.word()? {
             "agents" => Ok(Traffic::Agents),
@@ -128,12 +125,22 @@ impl std::str::FromStr for Schedule {
     fn from_str(text: &str) -> Result<Schedule, String> {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let mut head = Words::of(lines.next().ok_or("the schedule is empty")?);
-        let seed = head.keyword("seed")?;
-        let nodes = usize::try_from(head.keyword("nodes")?).map_err(|e| e.to_string())?;
-        let spares = usize::try_from(head.keyword("spares")?).map_err(|e| e.to_string())?;
-        let length_ms = head.keyword("length")?;
-        let entries = lines.map(entry).collect::<Result<Vec<_>, _>>()?;
-        Ok(Schedule { seed, nodes, spares, length_ms, entries })
+        let mut schedule =
+            Schedule { seed: 0, nodes: 0, spares: 0, witness: false, length_ms: 0, entries: Vec::new() };
+        while let Ok(word) = head.word() {
+            let value = head.number()?;
+            let count = usize::try_from(value).map_err(|error| error.to_string());
+            match word {
+                "seed" => schedule.seed = value,
+                "nodes" => schedule.nodes = count?,
+                "spares" => schedule.spares = count?,
+                "witness" => schedule.witness = value > 0,
+                "length" => schedule.length_ms = value,
+                _ => return Err(format!("{word:?} in {:?} is not understood", head.line)),
+            }
+        }
+        schedule.entries = lines.map(entry).collect::<Result<Vec<_>, _>>()?;
+        Ok(schedule)
     }
 }
 
@@ -181,6 +188,12 @@ fn fault(words: &mut Words<'_>) -> Result<Fault, String> {
         "saves-fail" => F::SavesFail { node: words.node()?, for_ms: words.number()? },
         "saves-stall" => F::SavesStall { node: words.node()?, for_ms: words.number()? },
         "disk-full" => F::DiskFull { node: words.node()?, for_ms: words.number()? },
+        "drop-relay-logs" => F::DropRelayLogs { node: words.node()? },
+        "pause" => F::Pause { for_ms: words.number()? },
+        "prefer" => F::Prefer {
+            node: words.node()?,
+            priority: u32::try_from(words.number()?).map_err(|error| error.to_string())?,
+        },
         "handover" => {
             let word = words.word()?;
             F::HandOver { target: node_of(word) }

@@ -68,6 +68,9 @@ impl World {
                 self.nodes[node].saves.stall = true;
             }
             F::DiskFull { node, .. } => self.nodes[node].mysqld.disk_full = true,
+            F::DropRelayLogs { node } => self.drop_relay_logs(node),
+            F::Pause { .. } => self.ask_pause(true),
+            F::Prefer { node, priority } => self.ask_prefer(node, priority),
             F::HandOver { target } => self.ask_handover(target),
             F::Add { node } => self.ask_add(node),
             F::Remove { node } => self.ask_remove(node),
@@ -100,6 +103,7 @@ impl World {
             F::SavesFail { node, .. } => self.nodes[node].saves.fail = false,
             F::SavesStall { node, .. } => self.nodes[node].saves.stall = false,
             F::DiskFull { node, .. } => self.fill_disk(node, false),
+            F::Pause { .. } => self.ask_pause(false),
             F::Disable { node, .. } => self.ask_disable(node, false),
             _ => {}
         }
@@ -124,6 +128,8 @@ impl World {
             | F::SavesFail { node, .. }
             | F::SavesStall { node, .. }
             | F::DiskFull { node, .. }
+            | F::DropRelayLogs { node }
+            | F::Prefer { node, .. }
             | F::Add { node }
             | F::Remove { node }
             | F::Disable { node, .. } => node < count,
@@ -194,6 +200,7 @@ impl World {
             self.ask_disable(at, false);
             self.reset_back_off(at);
         }
+        self.ask_pause(false);
         self.plan(SECOND, Happening::Inspect);
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Saves {
 pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) host_up: bool,
+    /// It has no mysqld (C5).
+    pub(crate) witness: bool,
     /// Its mysqld syncs every write to its relay log: a loss of power takes nothing.
     pub(crate) synced: bool,
     /// Counts boots.
@@ -64,6 +66,8 @@ pub(crate) struct Node {
     /// The agent was disturbed until then: it is not to blame before (I5).
     pub(crate) disturbed_until: Us,
     pub(crate) worker: Option<Worker>,
+    /// Its agent has noted where the server's logs are (V4).
+    pub(crate) logs_are_known: bool,
     /// Statements that were given up while the server hung.
     pub(crate) orphans: Vec<Step>,
     pub(crate) mysqld: Mysqld,
@@ -98,7 +102,10 @@ impl World {
     pub(crate) fn new(schedule: &Schedule, setup: Setup, log: Log) -> World {
         let mut rng = Rng::of(schedule.seed, 2);
         let count = schedule.nodes + schedule.spares;
-        let nodes = (0..count).map(|at| Node::new(at, &mut rng)).collect();
+        let mut nodes: Vec<Node> = (0..count).map(|at| Node::new(at, &mut rng)).collect();
+        if let Some(last) = nodes.get_mut(schedule.nodes.saturating_sub(1)).filter(|_| schedule.witness) {
+            last.witness = true;
+        }
         let clients = (0..setup.clients).map(|_| Client::default()).collect();
         let mut world = World {
             now: 0,
@@ -199,6 +206,7 @@ impl Node {
         Node {
             id: NodeId::new(text::name(at)),
             host_up: true,
+            witness: false,
             synced: rng.percent(20),
             boot: 0,
             // Up to three in a hundred fast or slow: far beyond what a crystal does, and within the lease's margin.
@@ -212,6 +220,7 @@ impl Node {
             agents: 0,
             disturbed_until: 0,
             worker: None,
+            logs_are_known: false,
             orphans: Vec::new(),
             mysqld: Mysqld::new(at),
         }

@@ -53,6 +53,22 @@ impl World {
         self.ask(leader, Request::Remove { nodes });
     }
 
+    /// With nobody to end a pause for all, every node is told that it may stand.
+    pub(crate) fn ask_pause(&mut self, pause: bool) {
+        match (self.leader(), pause) {
+            (Some(leader), true) => self.ask(leader, Request::Pause),
+            (Some(leader), false) => self.ask(leader, Request::Resume),
+            (None, true) => {}
+            (None, false) => (0..self.nodes.len()).for_each(|at| self.ask(at, Request::Resume)),
+        }
+    }
+
+    pub(crate) fn ask_prefer(&mut self, node: usize, priority: u32) {
+        let Some(leader) = self.leader() else { return };
+        let node = self.nodes[node].id.clone();
+        self.ask(leader, Request::Prefer { node, priority: Some(priority) });
+    }
+
     pub(crate) fn ask_disable(&mut self, node: usize, disable: bool) {
         let request = if disable { Request::Disable } else { Request::Enable };
         self.ask(node, request);

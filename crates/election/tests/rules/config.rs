@@ -93,8 +93,25 @@ fn c1_two_changes_in_a_row_never_leave_acknowledged_transactions_behind() {
     }
     // n5 stays: of n1, n2, n3 and n5 a majority is three, and only n1 and n5 have n1:2.
     assert_eq!(members(&node), "2.2[n1 n2 n3 n4(leaving) n5]");
-    node.reply("n3", 1, "n1:1-2,M:2");
+    node.reply("n3", 1, "n1:1-2,M:2").look("n1:1-2,M:2");
     assert_eq!(members(&node), "2.3[n1 n2 n3 n5]");
+}
+
+#[test]
+fn l4_w_is_not_lowered_while_a_commit_may_wait_that_only_the_one_let_go_has_acknowledged() {
+    // The server keeps its acknowledgement, and with W = 1 it would be enough: the client hears OK, and n2 and n3, a
+    // majority of three, lack it.
+    let mut node = Node::leader(2, config(1, 1, "n1 n2 n3 n4"), "n1:1");
+    node.look("n1:1,M:2");
+    remove(&mut node, &["n4"]);
+    node.look("n1:1,M:2");
+    for (name, has) in [("n2", "n1:1,M:2"), ("n3", "n1:1,M:2"), ("n4", "n1:1-2,M:2")] {
+        node.reply(name, 1, has);
+    }
+    node.look("n1:1,M:2").look("n1:1,M:2");
+    assert_eq!(node.waits().0, 2);
+    node.reply("n3", 1, "n1:1-2,M:2");
+    assert_eq!(node.waits().0, 1);
 }
 
 #[test]
