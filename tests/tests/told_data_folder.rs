@@ -23,7 +23,8 @@ async fn moved_under_the_primary() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_under_a_replica_which_then_acknowledges_nothing() -> Result<()> {
-    let (mut story, leader) = Story::begin(3).await?;
+    // Quiet: with something to write, the server itself soon ends for want of its files (seen on 9.7.4, exit code 2).
+    let (mut story, leader) = Story::quiet(3).await?;
     let replica = (leader + 1) % 3;
     let struck = story.strike(Fault::DataDeleted(replica)).await?;
     let at = struck.at;
@@ -35,8 +36,7 @@ async fn deleted_under_a_replica_which_then_acknowledges_nothing() -> Result<()>
         (status.mysql.semi_sync_replica == Some(false)).then_some(())
     };
     story.cluster.wait_until(SEEN, what, acknowledges).await?;
-    story.some_more().await?;
     story.heal(struck).await?;
-    story.end(2, Vec::new()).await?;
-    Ok(())
+    story.cluster.wait_all_following(2, HEALS).await?;
+    story.cluster.end()
 }

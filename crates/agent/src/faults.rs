@@ -112,9 +112,12 @@ impl Agent {
         let mut devices = BTreeSet::new();
         let mut targets = Vec::new();
         for folder in folders {
+            // The data folder may have been deleted already: then it has no device, and is watched all the more.
+            let is_data = folder == places.data;
+            let device = device_of(&folder).or(is_data.then_some(0));
             // One that this agent cannot see is not watched; one disk is watched once.
-            let Some(device) = device_of(&folder).filter(|device| devices.insert(*device)) else { continue };
-            let worker = pid.filter(|_| folder == places.data);
+            let Some(device) = device.filter(|device| devices.insert(*device)) else { continue };
+            let worker = pid.filter(|_| is_data);
             targets.push((Target { folder, worker, as_root, binlog: None }, device));
         }
         watch.disks.retain(|disk| targets.iter().any(|(target, _)| target.folder == disk.target.folder));
