@@ -6,8 +6,8 @@ use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
-use crate::input::Input;
 use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::signals::Signals;
 use crate::store::Store;
 use crate::worker::Means;
 use crate::{legacy, mysqld, observer, peers};
@@ -17,7 +17,6 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use xenon_api::{Counters, EventKind};
@@ -102,7 +101,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         marker_deadline: MARKER_LEAST.max(Duration::from_millis(times.election_ms.saturating_mul(3))),
     });
 
-    let mut stops = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    let signals = Signals::hold()?;
     let mut local = Local::new(times.probe_misses, !config.mysql.monitor_disabled && !config.raft.witness);
     let witness = config.raft.witness;
     let found = if witness { None } else { Mysqld::find(&mysqld::options(&config), &door, FIRST_LOOK).await };
@@ -180,18 +179,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     if let Some(mysqld) = found {
         agent.on_started(mysqld);
     }
-    tokio::spawn(async move {
-        loop {
-            let [terminate, interrupt] = &mut stops;
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if inputs.send(Input::Stop).await.is_err() {
-                return;
-            }
-        }
-    });
+    signals.report(inputs);
     agent.carry_out(first).await;
     agent.run(inbox).await;
     server.shutdown().await;

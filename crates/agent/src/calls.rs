@@ -1,12 +1,12 @@
 //! Calls of the command line.
 
 use crate::agent::Agent;
+use crate::chance;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xenon_api::{Call, EventKind, Refusal, Reply, Request, Response};
 use xenon_election::{Event, NodeId, Request as Ask, State};
-use xenon_gtid::Uuid;
 
 /// The longest wait for an event.
 const EVENTS_WAIT_MS: u64 = 10_000;
@@ -72,7 +72,7 @@ impl Agent {
             let me = self.core.id().clone();
             let (mut voters, mut idle_nodes) = if idle { (Vec::new(), nodes) } else { (nodes, Vec::new()) };
             if self.config.raft.super_idle { &mut idle_nodes } else { &mut voters }.push(me);
-            let cluster = Uuid::from_bytes(*uuid::Uuid::new_v4().as_bytes());
+            let cluster = chance::uuid();
             return self.ask_core(Ask::Form { cluster, voters, idle: idle_nodes }).await;
         };
         if nodes.iter().all(|id| config.members.contains_key(id)) {

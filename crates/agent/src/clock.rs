@@ -1,6 +1,6 @@
 //! The core's timers on the monotonic clock (protocol.md section 11).
 
-use rand::RngExt;
+use crate::chance;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,7 +54,7 @@ impl Clock {
         let t = self.times.election_ms as f64;
         let third = t / 3.0;
         let (from, to) = if rank == 0 { (0.0, third) } else { (third, t) };
-        let extra = rand::rng().random_range(from..to);
+        let extra = chance::between(from..to);
         Duration::from_secs_f64((t + extra) / 1000.0)
     }
 

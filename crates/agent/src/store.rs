@@ -4,14 +4,13 @@
 //! moment a crash hits, one slot is whole, and it is either the record saved last or the one being saved
 //! (on which nothing depends yet). The file keeps its size for ever, so a full disk does not hinder a save.
 
+use crate::saver::Saver;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use xenon_election::Record;
 
 /// Name of the file in `raft.meta-datadir`.
@@ -22,8 +21,6 @@ const SLOT_BYTES: usize = 512 * 1024;
 const HEADER_BYTES: usize = 8 + 4 + 4 + 8 + 4;
 const MAGIC: &[u8; 8] = b"XENONREC";
 const FORMAT: u32 = 1;
-/// Saves waiting behind a disk that does not answer.
-const QUEUE: usize = 4;
 
 /// Why the record cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -77,17 +74,10 @@ struct Content {
     record: Record,
 }
 
-struct Save {
-    bytes: Vec<u8>,
-    done: oneshot::Sender<io::Result<()>>,
-}
-
-/// The record's file, held under a lock; writes go through a thread of its own, since a stalled disk stalls its
-/// caller and the agent must go on to say so.
+/// The record's file, held under a lock.
 pub(crate) struct Store {
-    path: PathBuf,
     seq: u64,
-    saves: mpsc::SyncSender<Save>,
+    saver: Saver,
 }
 
 impl Store {
@@ -124,34 +114,13 @@ impl Store {
         } else {
             read_newest(&file, &path)?
         };
-        let (saves, queue) = mpsc::sync_channel::<Save>(QUEUE);
-        std::thread::Builder::new()
-            .name("record".to_owned())
-            .spawn(move || {
-                while let Ok(save) = queue.recv() {
-                    // The receiver may have given up: then the write still matters, for it may hold a vote.
-                    let _ = save.done.send(write_both(&file, &save.bytes));
-                }
-            })
-            .map_err(io_error("start a thread for"))?;
-        Ok((Store { path, seq, saves }, record))
+        Ok((Store { seq, saver: Saver::start(file, path)? }, record))
     }
 
     /// S1: returns only when the record is on disk, in both slots.
     pub(crate) async fn save(&mut self, record: &Record, deadline: Duration) -> Result<(), StoreError> {
         self.seq += 1;
-        let bytes = encode(record, self.seq)?;
-        let (done, answer) = oneshot::channel();
-        let stalled = || StoreError::Stalled {
-            path: self.path.clone(),
-            after_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
-        };
-        self.saves.try_send(Save { bytes, done }).map_err(|_| stalled())?;
-        match tokio::time::timeout(deadline, answer).await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(source))) => Err(StoreError::Io { doing: "write", path: self.path.clone(), source }),
-            Ok(Err(_)) | Err(_) => Err(stalled()),
-        }
+        self.saver.save(encode(record, self.seq)?, deadline).await
     }
 }
 
@@ -174,7 +143,8 @@ fn checksum(header: &[u8], body: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(header), body)
 }
 
-fn write_both(file: &File, bytes: &[u8]) -> io::Result<()> {
+/// Blocking.
+pub(crate) fn write_both(file: &File, bytes: &[u8]) -> io::Result<()> {
     for slot in 0..2 {
         file.write_all_at(bytes, slot * SLOT_BYTES as u64)?;
         // The first slot must be durable before the second is touched: a crash may tear only one of them.

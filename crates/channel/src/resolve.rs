@@ -1,5 +1,6 @@
 //! From an endpoint to addresses, without letting a sick name service hurt the channel.
 
+use crate::sockets;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -74,11 +75,9 @@ impl Resolver {
 }
 
 async fn look_up(host: &str, port: u16) -> Result<Arc<[SocketAddr]>, String> {
-    match tokio::net::lookup_host((host, port)).await {
-        Ok(found) => {
-            let found: Arc<[SocketAddr]> = found.collect();
-            if found.is_empty() { Err(format!("{host} has no address")) } else { Ok(found) }
-        }
+    match sockets::look_up(host, port).await {
+        Ok(found) if found.is_empty() => Err(format!("{host} has no address")),
+        Ok(found) => Ok(found.into()),
         Err(error) => Err(format!("cannot resolve {host}: {error}")),
     }
 }

@@ -4,14 +4,12 @@ use crate::accept::{Acceptor, accept};
 use crate::handler::Handler;
 use crate::identity::Identity;
 use crate::limits::Limits;
+use crate::sockets;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-
-const BACKLOG: u32 = 1024;
 
 /// A listening server. Dropping it closes the port and all connections at once; [`Server::shutdown`] is the polite way.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ impl Server {
         handler: Arc<dyn Handler>,
     ) -> Result<Self, BindError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime)?;
-        let listener = listen(addr).map_err(|error| BindError::from_io(addr, &error))?;
+        let listener = sockets::listen(addr).map_err(|error| BindError::from_io(addr, &error))?;
         let local_addr = listener.local_addr().map_err(|error| BindError::from_io(addr, &error))?;
         let (stop, stopping) = watch::channel(false);
         let (ending, ended) = watch::channel(());
@@ -77,14 +75,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // An agent that restarts must not wait for the old one's closed connections.
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr)?;
-    socket.listen(BACKLOG)
 }
 
 /// How a server is doing, for status displays and metrics.

@@ -1,9 +1,14 @@
-//! Options of the TCP connections on both sides.
+//! The network as this crate uses it, all of it: `sim-net` compiles the other files over a simulated one.
 
 use rustix::net::sockopt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
+
+pub(crate) use tokio::net::{TcpListener, TcpStream};
+
+const BACKLOG: u32 = 1024;
 
 /// How long sent bytes may stay unacknowledged: a peer whose host vanished is noticed after this, not after the
 /// kernel's quarter of an hour.
@@ -22,4 +27,18 @@ pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
     sockopt::set_socket_keepalive(stream, true)?;
     Ok(())
+}
+
+/// Listens; must be called inside a tokio runtime.
+pub(crate) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // An agent that restarts must not wait for the old one's closed connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+/// Asks the name service.
+pub(crate) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((host, port)).await?.collect())
 }
