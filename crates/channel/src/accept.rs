@@ -1,13 +1,15 @@
 //! Accepting connections: who gets in, and what becomes of the others.
 
+use crate::error;
 use crate::handler::{Handler, Peer};
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::names::Naming;
 use crate::quiet::Quiet;
+use crate::seats::Seats;
 use crate::serve::{Shared, serve};
 use crate::server::ServerState;
-use crate::{error, sockets};
+use crate::sockets::{self, TcpListener, TcpStream};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -15,7 +17,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -32,8 +33,7 @@ pub(crate) struct Acceptor {
     identity: Mutex<Identity>,
     /// Handshakes in progress, oldest first; each is told through its bell to make room.
     handshakes: Mutex<VecDeque<Weak<Notify>>>,
-    connections: Arc<Semaphore>,
-    max_connections: usize,
+    seats: Arc<Seats>,
     shared: Arc<Shared>,
     log: Log,
 }
@@ -95,12 +95,10 @@ fn report_panic(ended: Result<(), JoinError>) {
 impl Acceptor {
     pub(crate) fn new(identity: Identity, limits: Limits, handler: Arc<dyn Handler>) -> Self {
         let bodies = limits.max_bodies_bytes.max(limits.max_body_bytes).min(Semaphore::MAX_PERMITS);
-        let max_connections = limits.max_connections.min(Semaphore::MAX_PERMITS);
         Self {
             identity: Mutex::new(identity),
             handshakes: Mutex::default(),
-            connections: Arc::new(Semaphore::new(max_connections)),
-            max_connections,
+            seats: Seats::new(limits.max_connections, limits.max_connections_per_peer),
             shared: Arc::new(Shared { bodies: Semaphore::new(bodies), limits, handler }),
             log: Log::default(),
         }
@@ -112,7 +110,7 @@ impl Acceptor {
 
     pub(crate) fn state(&self) -> ServerState {
         ServerState {
-            connections: self.max_connections - self.connections.available_permits(),
+            connections: self.seats.count(),
             untrusted: self.log.untrusted.total(),
             garbage: self.log.garbage.total(),
             turned_away: self.log.full.total(),
@@ -148,6 +146,8 @@ impl Acceptor {
         let this = self.clone();
         connections.spawn(async move {
             let shaken = tokio::select! {
+                // In order, not by chance: what this crate does follows from what comes in.
+                biased;
                 shaken = timeout(this.shared.limits.handshake_timeout, this.handshake(stream, addr)) => shaken,
                 () = bell.notified() => return,
                 _ = stopping.wait_for(|stop| *stop) => return,
@@ -158,9 +158,9 @@ impl Acceptor {
                 return;
             };
             let Some((stream, peer)) = shaken else { return };
-            let Ok(_connection) = this.connections.clone().try_acquire_owned() else {
-                this.say_full(addr, "too many connections");
-                return;
+            let _seat = match this.seats.take(peer.certificate()) {
+                Ok(seat) => seat,
+                Err(reason) => return this.say_full(addr, reason),
             };
             serve(stream, peer, this.shared.clone(), stopping).await;
         });

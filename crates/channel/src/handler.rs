@@ -115,6 +115,11 @@ impl Peer {
         }
     }
 
+    /// What tells it from all others.
+    pub(crate) fn certificate(&self) -> &Arc<CertificateDer<'static>> {
+        &self.certificate
+    }
+
     /// The address that the connection came from.
     pub fn addr(&self) -> SocketAddr {
         self.addr

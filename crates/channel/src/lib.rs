@@ -22,6 +22,7 @@ mod phase;
 mod pool;
 mod quiet;
 mod resolve;
+mod seats;
 mod serve;
 mod server;
 mod sockets;

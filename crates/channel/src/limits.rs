@@ -16,12 +16,18 @@ pub(crate) fn end_of(start: Instant, wait: Duration) -> Instant {
 pub struct Limits {
     /// Largest body of a request, in bytes; more is answered with 413.
     pub max_body_bytes: usize,
-    /// All bodies that are held at once, in bytes; a request beyond is answered with 503.
+    /// All bodies but small ones that are held at once, in bytes; a request beyond is answered with 503. A body counts
+    /// from when its length is known, whether or not it comes.
     pub max_bodies_bytes: usize,
+    /// Bodies up to this size, in bytes, are small: bounded by [`Limits::max_connections`] only. Otherwise whoever
+    /// announces large ones and sends nothing keeps everybody's heartbeats out.
+    pub small_body_bytes: usize,
     /// Largest head of a request (request line and headers), in bytes, at least 8 KiB; more is answered with 431.
     pub max_head_bytes: usize,
     /// Connections with a verified certificate at once; one more is closed after its handshake.
     pub max_connections: usize,
+    /// And so many of them with the same certificate: one peer gone mad leaves room for the others.
+    pub max_connections_per_peer: usize,
     /// Connections that have not shown a certificate yet; for one more, the oldest of them is closed.
     pub max_handshakes: usize,
     /// From accepting a connection to the end of its TLS handshake.
@@ -45,8 +51,10 @@ impl Default for Limits {
         Self {
             max_body_bytes: 4 << 20,
             max_bodies_bytes: 64 << 20,
+            small_body_bytes: 64 << 10,
             max_head_bytes: 16 << 10,
             max_connections: 256,
+            max_connections_per_peer: 64,
             max_handshakes: 64,
             handshake_timeout: Duration::from_secs(5),
             head_timeout: Duration::from_secs(5),

@@ -121,6 +121,7 @@ async fn receive<'a>(
     };
     let limit = shared.limits.max_body_bytes;
     let permits = match u32::try_from(length) {
+        Ok(_) if length <= limit.min(shared.limits.small_body_bytes) as u64 => 0,
         Ok(permits) if length <= limit as u64 => permits,
         _ => {
             if length <= (limit as u64).saturating_mul(DRAIN_FACTOR) {

@@ -81,7 +81,8 @@ async fn an_oversized_answer_is_refused() {
 #[tokio::test]
 async fn bodies_are_bounded_in_sum() {
     let addr = free_addr("127.0.104.3");
-    let limits = Limits { max_body_bytes: 1000, max_bodies_bytes: 1500, ..Limits::default() };
+    let limits =
+        Limits { max_body_bytes: 1000, max_bodies_bytes: 1500, small_body_bytes: 100, ..Limits::default() };
     let entered = Arc::new(tokio::sync::Semaphore::new(0));
     let leave = Arc::new(tokio::sync::Semaphore::new(0));
     let (entering, leaving) = (entered.clone(), leave.clone());
@@ -104,6 +105,10 @@ async fn bodies_are_bounded_in_sum() {
     entered.acquire().await.unwrap().forget();
     let error = client.call_bytes(&peer, "/", big.clone(), LONG).await.unwrap_err();
     assert!(matches!(error, ChannelError::Refused { status: 503, .. }), "{error:?}");
+    // Small ones get in whatever large ones do.
+    for _ in 0..20 {
+        client.call_bytes(&peer, "/", Bytes::from(vec![b'1'; 100]), LONG).await.unwrap();
+    }
     leave.add_permits(1);
     held.await.unwrap().unwrap();
     client.call_bytes(&peer, "/", big, LONG).await.unwrap();
@@ -233,6 +238,23 @@ async fn connections_are_bounded() {
     .unwrap();
 
     assert!(raw.server.state().turned_away >= 1);
+}
+
+#[tokio::test]
+async fn one_peer_leaves_room_for_the_others() {
+    let limits = Limits { max_connections: 10, max_connections_per_peer: 2, ..Limits::default() };
+    let raw = Raw::serve("127.0.104.11", limits);
+    let mut hoard = Vec::new();
+    for _ in 0..10 {
+        hoard.push(raw.connect().await);
+    }
+    for stream in hoard.iter_mut().skip(2) {
+        assert_eq!(until_closed(stream).await, "");
+    }
+    assert_eq!(raw.server.state().connections, 2);
+    let other = raw.ca.issue("other", &["127.0.104.12"]);
+    let client = Client::new(raw.ca.identity(&other, CLI_NAME), ClientOptions::default());
+    assert_eq!(client.call::<_, u8>(&raw.addr.to_string(), "/", &5, LONG).await.unwrap(), 5);
 }
 
 #[tokio::test]
