@@ -1,0 +1,55 @@
+//! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
+//!
+//! Three of its files are others here: [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
+//! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
+
+#[path = "../../crates/agent/src/address.rs"]
+mod address;
+#[path = "../../crates/agent/src/agent.rs"]
+mod agent;
+#[path = "../../crates/agent/src/boot.rs"]
+mod boot;
+#[path = "../../crates/agent/src/calls.rs"]
+mod calls;
+pub mod chance;
+#[path = "../../crates/agent/src/clock.rs"]
+mod clock;
+pub mod cluster;
+#[path = "../../crates/agent/src/dead.rs"]
+mod dead;
+#[path = "../../crates/agent/src/disk.rs"]
+mod disk;
+#[path = "../../crates/agent/src/effects.rs"]
+mod effects;
+#[path = "../../crates/agent/src/events.rs"]
+mod events;
+#[path = "../../crates/agent/src/faults.rs"]
+mod faults;
+#[path = "../../crates/agent/src/hooks.rs"]
+mod hooks;
+#[path = "../../crates/agent/src/input.rs"]
+mod input;
+#[path = "../../crates/agent/src/legacy.rs"]
+mod legacy;
+#[path = "../../crates/agent/src/local.rs"]
+mod local;
+#[path = "../../crates/agent/src/mysqld.rs"]
+mod mysqld;
+#[path = "../../crates/agent/src/observer.rs"]
+mod observer;
+#[path = "../../crates/agent/src/peers.rs"]
+mod peers;
+mod saver;
+mod signals;
+#[path = "../../crates/agent/src/status.rs"]
+mod status;
+#[path = "../../crates/agent/src/steps.rs"]
+mod steps;
+#[path = "../../crates/agent/src/store.rs"]
+mod store;
+pub mod story;
+#[path = "../../crates/agent/src/troubles.rs"]
+mod troubles;
+#[path = "../../crates/agent/src/worker.rs"]
+mod worker;
