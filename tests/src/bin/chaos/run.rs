@@ -20,6 +20,8 @@ const SERVES: Duration = Duration::from_secs(60);
 const WHOLE: Duration = Duration::from_secs(180);
 /// A node that is INVALID for so long gets fresh data.
 const INVALID: Duration = Duration::from_secs(5);
+/// Pause between two looks at the cluster.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Clients count as served after so many inserts.
 const SERVED: u64 = 20;
 /// A check of everything after so many rounds.
@@ -112,7 +114,6 @@ impl Chaos<'_> {
         self.excuses.on_healed();
         self.revive()?;
         self.serves(begun).await?;
-        // Of three nodes two that are INVALID leave nobody to acknowledge: so one at a time.
         let statuses = self.cluster.statuses().await;
         let invalid = statuses.iter().flatten().any(is_invalid);
         if round.settle == Settle::Whole || invalid {
@@ -150,7 +151,15 @@ impl Chaos<'_> {
 
     async fn serves(&mut self, begun: Instant) -> Result<()> {
         let healed = Instant::now();
-        self.client.wait_acknowledged(SERVED, SERVES).await.context("clients are not served")?;
+        let wanted = self.client.acknowledged() + SERVED;
+        let mut invalid = None;
+        while self.client.acknowledged() < wanted {
+            if healed.elapsed() > SERVES {
+                bail!("clients are not served within {} s", SERVES.as_secs());
+            }
+            self.tend(&mut invalid).await?;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
         let waited = self.client.seen(|history| history.longest_gap(begun));
         let (gap, node) = waited.context("an OK")?;
         self.gaps.push(gap);
@@ -164,35 +173,39 @@ impl Chaos<'_> {
         Ok(())
     }
 
-    /// Waits until all follow. A node that holds what nobody acknowledged gets fresh data, as an operator would give it.
+    /// What a machine's service manager and an operator do: agents that have ended are started again, and a node that has been
+    /// INVALID for a while gets fresh data. Of three nodes two that are INVALID leave nobody to acknowledge, and no agent
+    /// mends that yet. A leader was elected then, open for writes or not, so it has everything that was acknowledged (I2).
+    async fn tend(&self, invalid: &mut Option<(usize, Instant)>) -> Result<()> {
+        self.revive()?;
+        let statuses = self.cluster.statuses().await;
+        let Some(node) = statuses.iter().position(|status| status.as_ref().is_some_and(is_invalid)) else {
+            *invalid = None;
+            return Ok(());
+        };
+        let since = invalid.filter(|(same, _)| *same == node).map_or_else(Instant::now, |(_, since)| since);
+        *invalid = Some((node, since));
+        let led = statuses.iter().flatten().any(|status| status.state == "LEADER");
+        if led && since.elapsed() > INVALID {
+            let errant = statuses.get(node).and_then(Option::as_ref).map(|s| s.errant.to_string());
+            self.say("fresh", &format!("node{} was INVALID with {}", node + 1, errant.unwrap_or_default()));
+            self.cluster.give_fresh_data(node)?;
+            *invalid = None;
+        }
+        Ok(())
+    }
+
+    /// Waits until all follow.
     async fn whole(&self) -> Result<()> {
         let until = Instant::now() + WHOLE;
         let followers = self.cluster.nodes().len() - 1;
-        let mut invalid: Option<(usize, Instant)> = None;
+        let mut invalid = None;
         while self.cluster.followed_by(followers).await.is_none() {
             if Instant::now() > until {
                 bail!("not all nodes follow within {} s", WHOLE.as_secs());
             }
-            let statuses = self.cluster.statuses().await;
-            let found = statuses.iter().position(|status| {
-                status.as_ref().is_some_and(|s| s.state == "INVALID" && !s.errant.is_empty())
-            });
-            invalid = match (found, invalid) {
-                (Some(node), Some((same, since))) if node == same => Some((node, since)),
-                (Some(node), _) => Some((node, Instant::now())),
-                (None, _) => None,
-            };
-            if let Some((node, since)) = invalid
-                && since.elapsed() > INVALID
-                && self.cluster.leader().await.is_some()
-            {
-                let errant = statuses.get(node).and_then(Option::as_ref).map(|s| s.errant.to_string());
-                let what = format!("node{} was INVALID with {}", node + 1, errant.unwrap_or_default());
-                self.say("fresh", &what);
-                self.cluster.give_fresh_data(node)?;
-                invalid = None;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            self.tend(&mut invalid).await?;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         self.applied(until).await?;
         self.say("whole", "all nodes follow");
