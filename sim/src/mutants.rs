@@ -6,7 +6,7 @@ use xenon_plan::{Planned, Step};
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mutant {
-    /// D2: semi-sync is switched off before commits have drained, as the Go tool does.
+    /// D2: semi-sync is switched off while clients still wait for their commits, as the Go tool does.
     SemiSyncOffBeforeTheDrain,
     /// L2: the server opens before its marker is acknowledged.
     OpenBeforeTheMarker,
@@ -45,7 +45,7 @@ impl Mutant {
     /// Changes a plan.
     pub(crate) fn change(self, steps: &mut Vec<Planned>) {
         let is = |step: &Step| match self {
-            Mutant::SemiSyncOffBeforeTheDrain => *step == Step::CloseWrites,
+            Mutant::SemiSyncOffBeforeTheDrain => matches!(step, Step::GoOffline | Step::CloseWrites),
             Mutant::OpenBeforeTheMarker => matches!(step, Step::WriteMarker { .. }),
             Mutant::DropRelayLogs => matches!(step, Step::Repoint { .. }),
             Mutant::NoSemiSync => matches!(step, Step::SemiSyncSourceOn { .. }),

@@ -64,7 +64,7 @@ impl Subject {
 }
 
 /// Rules of the election core that a mutant may break.
-const RULES: [(&str, Rule); 20] = [
+const RULES: [(&str, Rule); 23] = [
     ("freeze-before-standing", Rule::FreezeBeforeStanding),
     ("votes-of-this-term", Rule::VotesOfThisTerm),
     ("one-vote-a-term", Rule::OneVoteATerm),
@@ -85,6 +85,9 @@ const RULES: [(&str, Rule); 20] = [
     ("settle-first", Rule::SettleFirst),
     ("carry-over-first", Rule::CarryOverFirst),
     ("newer-configs-only", Rule::NewerConfigsOnly),
+    ("weigh-doubt", Rule::WeighDoubt),
+    ("lower-only-alone", Rule::LowerOnlyAlone),
+    ("harden-before-third", Rule::HardenBeforeThird),
 ];
 
 /// The schedule of a seed; `nodes` voters, or as many as the seed says.

@@ -4,7 +4,7 @@
 //! on there until the next operation's control connection ends it.
 
 use super::input::{Input, StepOutcome, What};
-use crate::mysqld::{Closing, Process, Waiter};
+use crate::mysqld::{Closing, Process};
 use crate::world::World;
 use crate::world::queue::{Happening, MS, SECOND, Us};
 use std::collections::VecDeque;
@@ -268,7 +268,7 @@ impl World {
         match self.server_answers(at) {
             Ok(false) => false,
             Err(why) => self.failed(at, why),
-            Ok(true) if self.nodes[at].mysqld.waiting.iter().any(|w| w.waiter == Waiter::GivenUp) => {
+            Ok(true) if self.nodes[at].mysqld.has_unendable_session() => {
                 let late = self.nodes[at].worker.as_ref().is_some_and(|worker| self.now >= worker.until_us);
                 late && self.failed(at, NO_ANSWER.to_owned())
             }

@@ -219,6 +219,12 @@ impl Mysqld {
         }
     }
 
+    /// A killed session of the agent that the door does not know for harmless. The first in the queue of commits shows that it
+    /// waits for an acknowledgement; one behind it shows "waiting for handler commit" (seen on 9.7.4).
+    pub(crate) fn has_unendable_session(&self) -> bool {
+        self.waiting.iter().skip(1).any(|waiting| waiting.waiter == Waiter::GivenUp)
+    }
+
     /// A commit of a client or of the applier waits: `super_read_only` waits behind it. A marker of the agent does not
     /// hold it (seen on 9.7.4).
     pub(crate) fn has_commits_under_way(&self) -> bool {
