@@ -280,12 +280,12 @@ impl Node {
         assert!(seen.iter().any(|line| line.contains(words)), "nothing of `{words}` in {seen:#?}");
     }
 
-    /// How the leader's commits wait: W, and whether softly.
+    /// How the leader's commits wait: W, and whether softly. A node that does not lead waits for no number of nodes.
     pub(crate) fn waits(&self) -> (u32, bool) {
-        match self.core.directive() {
-            Directive::Lead { acknowledgements, soft, .. } => (*acknowledgements, *soft),
-            other => panic!("{other:?}"),
-        }
+        let Directive::Lead { acknowledgements, soft, .. } = self.core.directive() else {
+            return (u32::MAX, false);
+        };
+        (*acknowledgements, *soft)
     }
 
     /// The last step led to this effect (at any depth).
