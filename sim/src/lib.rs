@@ -9,11 +9,13 @@ mod mutants;
 mod mysqld;
 mod rng;
 mod run;
+mod scale;
 mod schedule;
 mod world;
 
 pub use batch::{Batch, Summary};
 pub use invariants::Violation;
 pub use run::{Outcome, Subject, View, run, schedule_of};
+pub use scale::{SIZES, Scale, scale};
 pub use schedule::Schedule;
 pub use schedule::shrink::shrink;

@@ -4,18 +4,21 @@
 //! sim [--seeds N] [--from S] [--nodes N] [--mutant NAME] [--keep-going]   many seeds; N = 0: until stopped
 //! sim --seed S [--nodes N] [--log] [--messages] [--shrink] [--mutant NAME]  one seed
 //! sim --schedule FILE [--log] [--messages] [--shrink] [--mutant NAME]       one schedule
+//! sim --scale                                                               how elections grow with the nodes
 //! ```
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xenon_sim::{Batch, Outcome, Schedule, Subject, View, run, schedule_of, shrink};
+use xenon_sim::{Batch, Outcome, SIZES, Schedule, Subject, View, run, scale, schedule_of, shrink};
 
 const USAGE: &str = "\
 sim [--seeds N] [--from SEED] [--nodes N] [--threads N] [--mutant NAME] [--keep-going]
     runs many seeds; --seeds 0: until stopped. Ends at the first failure unless told to keep going.
 sim --seed SEED | --schedule FILE  [--nodes N] [--log] [--messages] [--shrink] [--mutant NAME]
-    runs one of them; --log prints every event, --shrink the shortest schedule that still fails.";
+    runs one of them; --log prints every event, --shrink the shortest schedule that still fails.
+sim --scale
+    how long elections take, and how many messages, from 3 to 511 nodes.";
 
 /// As `println!`, and no panic when nobody reads on (`sim … | head`).
 macro_rules! say {
@@ -40,6 +43,7 @@ struct Arguments {
     view: View,
     shrink: bool,
     keep_going: bool,
+    scale: bool,
 }
 
 fn main() -> ExitCode {
@@ -50,6 +54,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if arguments.scale {
+        return scales();
+    }
     let schedule = match (&arguments.schedule, arguments.seed) {
         (Some(path), _) => match read(path) {
             Ok(schedule) => Some(schedule),
@@ -65,6 +72,14 @@ fn main() -> ExitCode {
         Some(schedule) => one(&schedule, &arguments, arguments.shrink),
         None => many(&arguments),
     }
+}
+
+/// How elections grow.
+fn scales() -> ExitCode {
+    say!("| nodes | forming ms | messages | failover ms | messages | idle messages / s |");
+    say!("|------:|-----------:|---------:|------------:|---------:|------------------:|");
+    SIZES.into_iter().for_each(|nodes| say!("{}", scale(nodes)));
+    ExitCode::SUCCESS
 }
 
 fn read(path: &PathBuf) -> Result<Schedule, String> {
@@ -134,6 +149,7 @@ fn arguments() -> Result<Arguments, String> {
         view: View::default(),
         shrink: false,
         keep_going: false,
+        scale: false,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -147,6 +163,7 @@ fn arguments() -> Result<Arguments, String> {
             "--nodes" => arguments.nodes = usize::try_from(number(value()?)?).ok(),
             "--threads" => arguments.threads = usize::try_from(number(value()?)?).unwrap_or(0),
             "--mutant" => arguments.subject = mutant(&value()?)?,
+            "--scale" => arguments.scale = true,
             "--log" => arguments.view.log = true,
             "--messages" => arguments.view = View { log: true, messages: true },
             "--shrink" => arguments.shrink = true,

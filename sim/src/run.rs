@@ -6,6 +6,7 @@ use crate::mutants::Mutant;
 use crate::schedule::{Schedule, generate};
 use crate::world::Setup;
 use crate::world::World;
+use crate::world::queue::SECOND;
 use xenon_election::{Rule, Rules};
 
 /// What a run is checked with: the real cores, or one with a planted mistake.
@@ -106,6 +107,7 @@ pub fn run(schedule: &Schedule, subject: Subject, view: View) -> Outcome {
         mutant: subject.mutant,
         messages_are_told: view.messages,
         clients: 3,
+        forms_at_us: 2 * SECOND,
     };
     let mut world = World::new(schedule, setup, Log::new(view.log));
     world.run();

@@ -21,6 +21,7 @@ impl World {
         }
         agent.local.promoted = Some(term);
         agent.local.was_primary = true;
+        self.opened += 1;
         agent.local.failures = 0;
         agent.first([Todo::Step(Event::Promoted { term })]);
         self.tell(at, "primary", || format!("open for writes in term {term}"));

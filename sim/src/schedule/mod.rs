@@ -64,6 +64,8 @@ pub(crate) enum Fault {
     ApplierSlow { node: usize, for_ms: u64 },
     /// The host loses power: agent and mysqld are gone, and relay logs may lose what was not synced.
     PowerLoss { node: usize, for_ms: u64 },
+    /// The host of whoever leads then loses power for good: until everything heals.
+    LeaderLost,
     /// Nothing goes from one node to the other, one way.
     Cut { from: usize, to: usize, traffic: Traffic, for_ms: u64 },
     /// Nothing goes between a group and the rest.
@@ -108,6 +110,7 @@ impl Fault {
             F::ServerKill { .. }
             | F::ServerStop { .. }
             | F::DropRelayLogs { .. }
+            | F::LeaderLost
             | F::Prefer { .. }
             | F::HandOver { .. }
             | F::Add { .. }

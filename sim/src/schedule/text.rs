@@ -68,6 +68,7 @@ impl fmt::Display for Fault {
             F::SavesStall { node, for_ms } => write!(f, "saves-stall {} {for_ms}", name(node)),
             F::DiskFull { node, for_ms } => write!(f, "disk-full {} {for_ms}", name(node)),
             F::DropRelayLogs { node } => write!(f, "drop-relay-logs {}", name(node)),
+            F::LeaderLost => write!(f, "leader-lost"),
             F::Pause { for_ms } => write!(f, "pause {for_ms}"),
             F::Prefer { node, priority } => write!(f, "prefer {} {priority}", name(node)),
             F::HandOver { target: Some(node) } => write!(f, "handover {}", name(node)),
@@ -189,6 +190,7 @@ fn fault(words: &mut Words<'_>) -> Result<Fault, String> {
         "saves-stall" => F::SavesStall { node: words.node()?, for_ms: words.number()? },
         "disk-full" => F::DiskFull { node: words.node()?, for_ms: words.number()? },
         "drop-relay-logs" => F::DropRelayLogs { node: words.node()? },
+        "leader-lost" => F::LeaderLost,
         "pause" => F::Pause { for_ms: words.number()? },
         "prefer" => F::Prefer {
             node: words.node()?,

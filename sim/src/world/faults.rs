@@ -69,6 +69,11 @@ impl World {
             }
             F::DiskFull { node, .. } => self.nodes[node].mysqld.disk_full = true,
             F::DropRelayLogs { node } => self.drop_relay_logs(node),
+            F::LeaderLost => {
+                if let Some(leader) = self.leader() {
+                    self.cut_power(leader);
+                }
+            }
             F::Pause { .. } => self.ask_pause(true),
             F::Prefer { node, priority } => self.ask_prefer(node, priority),
             F::HandOver { target } => self.ask_handover(target),

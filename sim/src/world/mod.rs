@@ -30,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) mutant: Option<Mutant>,
     pub(crate) messages_are_told: bool,
     pub(crate) clients: usize,
+    /// The cluster is formed then.
+    pub(crate) forms_at_us: Us,
 }
 
 /// A disk under an agent's record.
@@ -92,6 +94,8 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) history: History,
     pub(crate) log: Log,
+    /// Servers that were opened, by whichever leader.
+    pub(crate) opened: u64,
     /// Everything is healed since then.
     pub(crate) healed: Option<Us>,
     /// Everything is as it should be.
@@ -123,6 +127,7 @@ impl World {
             clients,
             history: History::default(),
             log,
+            opened: 0,
             healed: None,
             settled: None,
         };
@@ -146,7 +151,7 @@ impl World {
             }
         }
         self.queue.plan(self.schedule.length_ms * MS, Happening::Heal);
-        self.plan(2 * SECOND, Happening::Form);
+        self.plan(self.setup.forms_at_us, Happening::Form);
     }
 
     pub(crate) fn plan(&mut self, delay: Us, what: Happening) {
@@ -161,6 +166,15 @@ impl World {
     /// Goes on until all is well after the healing, something is broken, or nothing is left to happen.
     pub(crate) fn run(&mut self) {
         while self.history.violation.is_none() && self.settled.is_none() {
+            let Some((at_us, what)) = self.queue.next() else { return };
+            self.now = self.now.max(at_us);
+            self.happen(what);
+        }
+    }
+
+    /// Goes on until this is so.
+    pub(crate) fn run_until(&mut self, reached: impl Fn(&World) -> bool) {
+        while !reached(self) && self.history.violation.is_none() {
             let Some((at_us, what)) = self.queue.next() else { return };
             self.now = self.now.max(at_us);
             self.happen(what);
