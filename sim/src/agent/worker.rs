@@ -146,7 +146,6 @@ impl World {
         let Some(worker) = self.nodes[at].worker.take() else { return };
         let Some(planned) = worker.steps.front().filter(|_| worker.stage == Stage::Statement) else { return };
         let server = &mut self.nodes[at].mysqld;
-        server.give_up_marker();
         if server.closing == Closing::Wanted {
             server.closing = Closing::Orphaned;
             return;
@@ -268,10 +267,6 @@ impl World {
         match self.server_answers(at) {
             Ok(false) => false,
             Err(why) => self.failed(at, why),
-            Ok(true) if self.nodes[at].mysqld.has_unendable_session() => {
-                let late = self.nodes[at].worker.as_ref().is_some_and(|worker| self.now >= worker.until_us);
-                late && self.failed(at, NO_ANSWER.to_owned())
-            }
             Ok(true) => {
                 // Statements that were given up are ended before anybody gets the next control connection.
                 let node = &mut self.nodes[at];
@@ -312,7 +307,6 @@ impl World {
         if self.nodes[at].mysqld.closing == Closing::Wanted {
             self.nodes[at].mysqld.closing = Closing::Orphaned;
         }
-        self.nodes[at].mysqld.give_up_marker();
         let Some(worker) = self.nodes[at].worker.as_mut() else { return false };
         match worker.kind {
             Purpose::Plan => {

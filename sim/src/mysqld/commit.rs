@@ -75,7 +75,7 @@ impl World {
             match waiting.waiter {
                 Waiter::Client { client, turn } => self.told_ok(at, client, turn, &tx),
                 Waiter::Applier => self.applied(at),
-                Waiter::Nobody | Waiter::Marker | Waiter::GivenUp => {}
+                Waiter::Nobody | Waiter::Marker => {}
             }
         }
         if any {

@@ -42,10 +42,8 @@ pub(crate) enum Waiter {
     Nobody,
     /// The applier.
     Applier,
-    /// A session of the agent, for its marker; it holds no lock.
+    /// A session of the agent, for its marker. It holds no lock, and killed it is in nobody's way.
     Marker,
-    /// The same, given up: it keeps the agent's next control connection waiting.
-    GivenUp,
 }
 
 /// A commit that is in the binlog and waits for acknowledgements (AFTER_SYNC).
@@ -212,22 +210,9 @@ impl Mysqld {
         self.in_binlog.union(&self.retrieved)
     }
 
-    /// The agent's session that waits for its marker is given up; the commit goes on.
-    pub(crate) fn give_up_marker(&mut self) {
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.waiter == Waiter::Marker) {
-            waiting.waiter = Waiter::GivenUp;
-        }
-    }
-
-    /// A killed session of the agent that the door does not know for harmless. The first in the queue of commits shows that it
-    /// waits for an acknowledgement; one behind it shows "waiting for handler commit" (seen on 9.7.4).
-    pub(crate) fn has_unendable_session(&self) -> bool {
-        self.waiting.iter().skip(1).any(|waiting| waiting.waiter == Waiter::GivenUp)
-    }
-
     /// A commit of a client or of the applier waits: `super_read_only` waits behind it. A marker of the agent does not
     /// hold it (seen on 9.7.4).
     pub(crate) fn has_commits_under_way(&self) -> bool {
-        self.waiting.iter().any(|waiting| !matches!(waiting.waiter, Waiter::Marker | Waiter::GivenUp))
+        self.waiting.iter().any(|waiting| waiting.waiter != Waiter::Marker)
     }
 }
