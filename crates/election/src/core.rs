@@ -406,6 +406,10 @@ impl Election {
             Event::Saved => {
                 self.unsaved = None;
                 out.trouble("the agent's record can be saved again");
+                if self.just_started {
+                    // It may have run out unheard meanwhile, and nothing else ends what a restarted voter owes.
+                    out.arm(Timer::LeaderFresh, Delay::ElectionBase);
+                }
                 if self.record.config.is_some() {
                     out.arm(Timer::Election, Delay::Election { rank: 1 });
                 }
