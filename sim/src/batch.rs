@@ -36,6 +36,8 @@ pub struct Summary {
     pub acknowledged: u64,
     /// Of them by orderly shutdowns past the agent.
     pub forced: u64,
+    /// Runs that ended with an INVALID node that an operator must judge.
+    pub judged: u64,
     /// Virtual seconds.
     pub virtual_s: u64,
     /// The longest healing, milliseconds.
@@ -106,6 +108,7 @@ impl Summary {
                 self.elections += outcome.elections;
                 self.acknowledged += outcome.acknowledged;
                 self.forced += outcome.forced;
+                self.judged += u64::from(outcome.judged);
                 self.virtual_s += outcome.took_us / 1_000_000;
                 self.longest_healing_ms =
                     self.longest_healing_ms.max(outcome.healing_us.unwrap_or(0) / 1_000);
@@ -122,12 +125,13 @@ impl Summary {
         let a_minute = self.runs as f64 * 60.0 / took.as_secs_f64().max(0.001);
         format!(
             "{} seeds, {} failed; {a_minute:.0} seeds/min; {} elections, {} writes told OK ({} by forced shutdowns), \
-             {} virtual hours, longest healing {:.1} s",
+             {} wait for a judge, {} virtual hours, longest healing {:.1} s",
             self.runs,
             self.failures.len(),
             self.elections,
             self.acknowledged,
             self.forced,
+            self.judged,
             self.virtual_s / 3600,
             self.longest_healing_ms as f64 / 1e3
         )

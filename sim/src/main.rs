@@ -4,7 +4,7 @@
 //! sim [--seeds N] [--from S] [--nodes N] [--mutant NAME] [--keep-going]   many seeds; N = 0: until stopped
 //! sim --seed S [--nodes N] [--log] [--messages] [--shrink] [--mutant NAME]  one seed
 //! sim --schedule FILE [--log] [--messages] [--shrink] [--mutant NAME]       one schedule
-//! sim --scale                                                               how elections grow with the nodes
+//! sim --scale [--nodes N]                                                   how elections grow with the nodes
 //! ```
 
 use std::io::Write;
@@ -17,7 +17,7 @@ sim [--seeds N] [--from SEED] [--nodes N] [--threads N] [--mutant NAME] [--keep-
     runs many seeds; --seeds 0: until stopped. Ends at the first failure unless told to keep going.
 sim --seed SEED | --schedule FILE  [--nodes N] [--log] [--messages] [--shrink] [--mutant NAME]
     runs one of them; --log prints every event, --shrink the shortest schedule that still fails.
-sim --scale
+sim --scale [--nodes N]
     how long elections take, and how many messages, from 3 to 511 nodes.";
 
 /// As `println!`, and no panic when nobody reads on (`sim … | head`).
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         }
     };
     if arguments.scale {
-        return scales();
+        return scales(arguments.nodes);
     }
     let schedule = match (&arguments.schedule, arguments.seed) {
         (Some(path), _) => match read(path) {
@@ -75,10 +75,11 @@ fn main() -> ExitCode {
 }
 
 /// How elections grow.
-fn scales() -> ExitCode {
+fn scales(nodes: Option<usize>) -> ExitCode {
     say!("| nodes | forming ms | messages | failover ms | messages | idle messages / s |");
     say!("|------:|-----------:|---------:|------------:|---------:|------------------:|");
-    SIZES.into_iter().for_each(|nodes| say!("{}", scale(nodes)));
+    let sizes = nodes.map_or(SIZES.to_vec(), |nodes| vec![nodes]);
+    sizes.into_iter().for_each(|nodes| say!("{}", scale(nodes)));
     ExitCode::SUCCESS
 }
 

@@ -40,6 +40,8 @@ pub struct Outcome {
     pub acknowledged: u64,
     /// Of them by an orderly shutdown past the agent (decision 6): not held against the protocol.
     pub forced: u64,
+    /// It ended with an INVALID node that alone has something that was acknowledged: an operator must judge.
+    pub judged: bool,
     /// Messages between agents.
     pub messages: u64,
     /// The log, if it was wanted.
@@ -111,7 +113,8 @@ pub fn run(schedule: &Schedule, subject: Subject, view: View) -> Outcome {
     };
     let mut world = World::new(schedule, setup, Log::new(view.log));
     world.run();
-    let healing_us = world.settled.zip(world.healed).map(|(settled, healed)| settled - healed);
+    let healing_us =
+        world.settled.filter(|_| !world.judged).zip(world.healed).map(|(settled, healed)| settled - healed);
     Outcome {
         violation: world.history.violation.clone(),
         took_us: world.now,
@@ -119,6 +122,7 @@ pub fn run(schedule: &Schedule, subject: Subject, view: View) -> Outcome {
         elections: world.history.elections(),
         acknowledged: world.history.acknowledged_count(),
         forced: world.history.forced,
+        judged: world.judged,
         messages: world.messages,
         lines: world.log.into_lines(),
     }

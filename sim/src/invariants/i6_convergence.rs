@@ -25,6 +25,7 @@ impl World {
             }
             Some(_) if self.now > healed + BOUND && self.waits_for_a_judge() => {
                 self.settled = Some(self.now);
+                self.judged = true;
                 return self.tell(0, "settled", || "an operator must judge an INVALID node".to_owned());
             }
             Some(what) if self.now > healed + BOUND => {

@@ -98,6 +98,8 @@ pub(crate) struct World {
     pub(crate) opened: u64,
     /// Everything is healed since then.
     pub(crate) healed: Option<Us>,
+    /// It ended so that an operator must say what becomes of an INVALID node.
+    pub(crate) judged: bool,
     /// Everything is as it should be.
     pub(crate) settled: Option<Us>,
 }
@@ -129,6 +131,7 @@ impl World {
             log,
             opened: 0,
             healed: None,
+            judged: false,
             settled: None,
         };
         world.begin();
