@@ -20,6 +20,7 @@ impl Cluster {
         record: Record,
         mysqld: Mysqld,
         local: LocalView,
+        boots: u8,
     ) -> (Node, Vec<Effect>) {
         let term = record.term;
         let is_primary = mysqld.writable && mysqld.primary.is_some_and(|primary| primary.term == term);
@@ -28,7 +29,7 @@ impl Cluster {
             record: record.clone(),
             local: local.clone(),
             primary_of_term: is_primary || !self.duties.keep(Duty::ResumeAsPrimary),
-            boot: None,
+            boot: (self.bounds.power_losses > 0).then(|| boots.to_string()),
             rules: self.rules,
         });
         let node = Node {
@@ -44,6 +45,7 @@ impl Cluster {
             quiesce: None,
             catch_up: None,
             armed: BTreeMap::new(),
+            boots,
             rounds: 0,
             round: 0,
             over: 0,
@@ -55,7 +57,8 @@ impl Cluster {
     /// The agent crashes and starts again with its record and its server.
     pub(crate) fn restart(&self, state: &mut State, at: usize) -> Option<()> {
         let old = Arc::clone(state.nodes.get(at)?);
-        let (mut node, effects) = self.start(at, old.record.clone(), old.mysqld.clone(), state.view(at));
+        let (mut node, effects) =
+            self.start(at, old.record.clone(), old.mysqld.clone(), state.view(at), old.boots);
         node.rounds = old.rounds;
         node.over = old.over;
         node.address = old.address;

@@ -52,6 +52,8 @@ pub struct Bounds {
     pub restarts: u8,
     /// Servers that are killed.
     pub crashes: u8,
+    /// Hosts that lose power, and with it the end of the relay log (S3).
+    pub power_losses: u8,
     /// Messages that arrive twice (heartbeats may always).
     pub repeats: u8,
     /// Leaders' looks at their server, each with a new round of heartbeats.
@@ -157,6 +159,11 @@ impl Cluster {
         self
     }
 
+    pub(crate) fn power_losses(mut self, power_losses: u8) -> Cluster {
+        self.bounds.power_losses = power_losses;
+        self
+    }
+
     pub(crate) fn repeats(mut self, repeats: u8) -> Cluster {
         self.bounds.repeats = repeats;
         self
@@ -211,6 +218,16 @@ impl fmt::Display for Cluster {
             write!(f, " + {}", self.seats.len() - voters)?;
         }
         write!(f, ", {}", self.bounds)?;
+        let modes = [
+            (self.slow_servers, "slow servers"),
+            (self.elections == Elections::PreVotes, "pre-votes"),
+            (self.elections == Elections::Timed, "leases"),
+            (self.once, "sent once"),
+            (self.overtaking, "overtaking"),
+        ];
+        for (_, what) in modes.into_iter().filter(|(is_so, _)| *is_so) {
+            write!(f, ", {what}")?;
+        }
         if !self.prelude.actions.is_empty() {
             write!(f, ", after {} steps", self.prelude.actions.len())?;
         }
@@ -232,6 +249,7 @@ impl fmt::Display for Bounds {
             (usize::from(self.writes), "writes"),
             (usize::from(self.restarts), "agent restarts"),
             (usize::from(self.crashes), "server crashes"),
+            (usize::from(self.power_losses), "power losses"),
             (usize::from(self.repeats), "repeats"),
             (usize::from(self.beats), "beats"),
             (usize::from(self.handovers), "handovers"),

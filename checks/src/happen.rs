@@ -63,6 +63,11 @@ impl Cluster {
         }
         may(mysqld.fence_ordered, Action::Fenced(at));
         may(mysqld.promoting.is_some(), Action::Promote(at));
+        if state.spent.power_losses < self.bounds.power_losses {
+            for lost in 1..=self.may_be_lost(state, at) {
+                may(true, Action::LosePower(at, lost));
+            }
+        }
         may(mysqld.writable && state.spent.writes < self.bounds.writes, Action::Write(at));
         may(state.may_acknowledge(at), Action::Acknowledge(at));
         may(state.spent.crashes < self.bounds.crashes, Action::Crash(at));
@@ -74,6 +79,18 @@ impl Cluster {
             let enough = marker(term).is_some_and(|item| state.has_enough(at, item));
             may(node.rules() && (enough || !self.duties.keep(Duty::MarkerFirst)), Action::Open(at));
         }
+    }
+
+    /// S3: what was received last and may not be applied yet. What a server wrote itself is in its binlog.
+    fn may_be_lost(&self, state: &State, at: usize) -> usize {
+        let Some(mysqld) = state.nodes.get(at).map(|node| &node.mysqld) else { return 0 };
+        let is_own = |item: &Item| match item {
+            Item::Marker(term) => {
+                state.history.leaders.get(&Term::from(*term)).is_some_and(|(by, _)| *by == at)
+            }
+            Item::Client { server, .. } => server.node == mysqld.uuid.node,
+        };
+        mysqld.log.iter().rev().take_while(|item| !is_own(item)).count()
     }
 
     fn timers(&self, at: usize, node: &Node, state: &State, actions: &mut Vec<Action>) {
@@ -243,6 +260,14 @@ impl Cluster {
                 self.step(state, at, Event::Promoted { term });
             }
             Action::Crash(at) => self.crash(state, at)?,
+            Action::LosePower(at, lost) => {
+                state.spent.power_losses += 1;
+                let node = state.node(at)?;
+                node.mysqld.close();
+                node.mysqld.log.truncate(node.mysqld.log.len().saturating_sub(lost));
+                node.boots += 1;
+                self.restart(state, at)?;
+            }
             Action::Recover(at) => {
                 self.start_server(state, at)?;
             }

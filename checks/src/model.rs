@@ -14,6 +14,7 @@ pub(crate) struct Spent {
     pub(crate) writes: u8,
     pub(crate) restarts: u8,
     pub(crate) crashes: u8,
+    pub(crate) power_losses: u8,
     pub(crate) repeats: u8,
     pub(crate) beats: u8,
     pub(crate) handovers: u8,
@@ -58,6 +59,8 @@ pub enum Action {
     Restart(usize),
     /// The server is killed.
     Crash(usize),
+    /// The host loses power, and with it so many transactions at the end of the relay log; it starts again.
+    LosePower(usize, usize),
     /// A dead server is started as it is: what was in its binlog is committed.
     Recover(usize),
     /// A dead server is rewound and started (W1).

@@ -52,6 +52,7 @@ fn of_elections() -> Vec<Run> {
     let with_idle = three().and(Some(Standing::Idle)).writes(1).only_stands(&[1]);
     vec![
         mutant("S1 sends before it has saved", Duty::SaveFirst, three().restarts(1), "I1"),
+        mutant("S3 votes with what power loss left", Rule::WeighDoubt, plain().power_losses(1), "I2"),
         mutant("V2 stands before its receiver stops", Rule::FreezeBeforeStanding, plain(), "I2"),
         mutant("V3 counts votes of another term", Rule::VotesOfThisTerm, three().terms(3), "I1"),
         mutant("V3 votes twice in a term", Rule::OneVoteATerm, plain(), "I1"),
@@ -68,18 +69,16 @@ fn of_elections() -> Vec<Run> {
 fn of_leading() -> Vec<Run> {
     let four = || Cluster::of_voters(4).writes(1).changes(&[Change::Remove(3)]).only_stands(&[1]);
     let with_idle = three().and(Some(Standing::Idle)).writes(1).only_stands(&[1]);
+    let restarted = three().restarts(1).beats(1).once();
+    let leased = three().beats(1).elections(Elections::Timed).only_stands(&[1]).once();
     let timed = three().restarts(1).elections(Elections::Timed).only_stands(&[1]).once();
     vec![
         mutant("L4 W falls at once", Rule::LargerW, four(), "I2"),
         mutant("L4 W falls before strays have stopped", Rule::WaitForStrays, four(), "I2"),
         mutant("L4 everybody acknowledges", Rule::OnlyVotersAcknowledge, with_idle, "I2"),
         mutant("T3 resumes without a majority", Rule::MajorityToResume, timed, "I5"),
-        mutant(
-            "T3 resumes what it has not won",
-            Duty::ResumeAsPrimary,
-            three().restarts(1).beats(1).once(),
-            "I1",
-        ),
+        mutant("T3 resumes what it has not won", Duty::ResumeAsPrimary, restarted, "I1"),
+        mutant("D4 goes on without a majority", Rule::MajorityToResume, leased, "I5"),
     ]
 }
 
@@ -100,6 +99,10 @@ fn of_handing_over() -> Vec<Run> {
 fn of_config_changes() -> Vec<Run> {
     let remove = || three().changes(&[Change::Remove(2)]);
     let four = Cluster::of_voters(4).beats(2).once().changes(&[Change::Remove(3)]);
+    // The second has been away, and commits have not waited for it.
+    let degraded = vec![Action::Crash(1), Action::Write(0), Action::Acknowledge(0), Action::Recover(1)];
+    let growing = Cluster::of_voters(2).and(None).crashes(1).writes(1).changes(&[Change::Add(2)]);
+    let pair = growing.beats(2).once().only_stands(&[1]).after(degraded);
     let two_leave = Change::RemoveBoth(4, 1);
     let acknowledged_by_them = vec![
         Action::Write(0),
@@ -116,6 +119,8 @@ fn of_config_changes() -> Vec<Run> {
         mutant("C1 two voters leave at once", Rule::OneVoterAtATime, both(), "I7"),
         mutant("C1 changes what has not settled", Rule::SettleFirst, four.terms(1), "C1 settled"),
         mutant("C1 carries nothing over", Rule::CarryOverFirst, five, "C1 carried over"),
+        mutant("C5 waits for nobody among three", Rule::LowerOnlyAlone, three().writes(1), "I2"),
+        mutant("C5 a third voter comes in too soon", Rule::HardenBeforeThird, pair, "I2"),
         mutant("C2 takes an older config", Rule::NewerConfigsOnly, remove().overtaking(), "I7"),
     ]
 }

@@ -12,7 +12,7 @@ pub enum Effort {
     Test,
     /// `make model`.
     Usual,
-    /// `make model ARGS=--deep`.
+    /// `make model ARGS=--deep`: what goes beyond the usual, half an hour a run at most.
     Deep,
 }
 
@@ -21,7 +21,7 @@ pub fn runs(effort: Effort) -> Vec<Run> {
     let (limit, runs) = match effort {
         Effort::Test => (80, test()),
         Effort::Usual => (200, usual()),
-        Effort::Deep => (3600, deep()),
+        Effort::Deep => (1800, deep()),
     };
     let limit = Duration::from_secs(limit);
     runs.into_iter().map(|(name, cluster)| Run { name, cluster, breaks: None, limit }).collect()
@@ -42,6 +42,8 @@ fn test() -> Vec<Named> {
         ("with leases", three().beats(1).once().elections(Elections::Timed).only_stands(&[1])),
         ("a config change", three().changes(&[Change::Remove(2)]).once()),
         ("a server crashes", three().writes(1).crashes(1).only_stands(&[1])),
+        ("a host loses power", three().writes(1).power_losses(1).only_stands(&[1, 2])),
+        ("two voters", Cluster::of_voters(2).writes(1).restarts(1).once()),
         ("a handover", three().writes(1).handovers(1).once().only_stands(&[1])),
     ]
 }
@@ -50,6 +52,7 @@ fn usual() -> Vec<Named> {
     let remove = &[Change::Remove(2)];
     let out_and_in = &[Change::Remove(2), Change::Add(2)];
     let lost_tail = || vec![Action::Write(0), Action::Crash(0), Action::StandNow(1)];
+    let growing = Cluster::of_voters(2).and(None).writes(1).changes(&[Change::Add(2)]).once();
     let crashed = |writes| three().writes(writes).crashes(1).once().after_all_of(lost_tail());
     vec![
         ("elections and writes", three().writes(2).slow()),
@@ -72,6 +75,9 @@ fn usual() -> Vec<Named> {
         ("a handover", three().writes(1).handovers(1).once()),
         ("a handover, a server crashes", three().writes(1).handovers(1).crashes(1).once().only_stands(&[1])),
         ("a handover and a config change", three().handovers(1).changes(remove).once().only_stands(&[1])),
+        ("a host loses power", three().writes(1).power_losses(1)),
+        ("two voters", Cluster::of_voters(2).writes(2).restarts(1).once()),
+        ("two voters, and a third", growing.beats(2).only_stands(&[1])),
         ("five voters", Cluster::of_voters(5).writes(1).only_stands(&[1]).once()),
     ]
 }
@@ -80,8 +86,7 @@ fn deep() -> Vec<Named> {
     let remove = &[Change::Remove(2)];
     let both = &[Change::RemoveBoth(2, 1)];
     let pre_votes = Elections::PreVotes;
-    let mut runs = usual();
-    runs.extend([
+    vec![
         ("three terms, an agent crashes", three().terms(3).writes(1).restarts(1).once()),
         ("a slow message twice", three().writes(1).repeats(1).slow()),
         ("pre-votes, an agent crashes", three().writes(1).restarts(1).elections(pre_votes).once()),
@@ -92,6 +97,5 @@ fn deep() -> Vec<Named> {
         ("a handover, a crash, and all stand", three().writes(1).handovers(1).crashes(1).once()),
         ("handover, config change and write", three().writes(1).handovers(1).changes(remove).once()),
         ("five voters, two stand", Cluster::of_voters(5).writes(1).only_stands(&[1, 2]).once()),
-    ]);
-    runs
+    ]
 }

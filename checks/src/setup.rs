@@ -20,7 +20,7 @@ pub(crate) fn formed(cluster: &Cluster) -> State {
         GroupConfig { cluster: CLUSTER, id: ConfigId { term: 0, version: 1 }, members, paused: false };
     let nodes = cluster.seats.iter().enumerate().map(|(at, seat)| {
         let record = Record { config: seat.map(|_| config.clone()), ..Record::default() };
-        cluster.start(at, record, Mysqld::new(at), LocalView::default()).0
+        cluster.start(at, record, Mysqld::new(at), LocalView::default(), 0).0
     });
     let mut state = State {
         nodes: nodes.map(Arc::new).collect(),

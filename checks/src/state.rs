@@ -46,6 +46,8 @@ pub(crate) struct Node {
     pub(crate) catch_up: Option<(Ticket, GtidSet)>,
     /// Timers that may run out; those that the model leaves out are not kept.
     pub(crate) armed: BTreeMap<Timer, Armed>,
+    /// How often the host has been started.
+    pub(crate) boots: u8,
     /// Rounds of heartbeats sent, over restarts.
     pub(crate) rounds: u8,
     /// The last of them as the core counts them.
@@ -147,6 +149,7 @@ impl State {
                 acknowledging_clients: u32::try_from(clients.count()).unwrap_or(u32::MAX),
                 semi_sync_on: mysqld.primary.is_some_and(|primary| primary.acknowledgements > 0)
                     && !self.waits_for_nobody(at),
+                waiting_commits: u32::try_from(mysqld.waiting.len()).unwrap_or(u32::MAX),
                 ..ServerView::default()
             }
         });

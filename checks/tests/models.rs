@@ -58,6 +58,16 @@ fn a_server_crashes() {
 }
 
 #[test]
+fn a_host_loses_power() {
+    holds("a host loses power");
+}
+
+#[test]
+fn two_voters() {
+    holds("two voters");
+}
+
+#[test]
 fn a_handover() {
     holds("a handover");
 }
@@ -89,5 +99,6 @@ fn mutants_of_leading_are_found() {
 
 #[test]
 fn mutants_of_servers_are_found() {
+    are_found(&["S3 votes with what power loss left", "C5 waits for nobody among three"]);
     are_found(&["D2 a deposed server says OK", "F2 an errant node follows", "W1 keeps its server_uuid"]);
 }
