@@ -87,7 +87,7 @@ fn deep() -> Vec<Named> {
     let both = &[Change::RemoveBoth(2, 1)];
     let pre_votes = Elections::PreVotes;
     vec![
-        ("three terms, an agent crashes", three().terms(3).writes(1).restarts(1).once()),
+        ("three terms, an agent crashes", three().terms(3).restarts(1).once()),
         ("a slow message twice", three().writes(1).repeats(1).slow()),
         ("pre-votes, an agent crashes", three().writes(1).restarts(1).elections(pre_votes).once()),
         ("leases of all", three().writes(1).beats(1).once().elections(Elections::Timed)),
