@@ -89,13 +89,16 @@ fn deep() -> Vec<Named> {
     vec![
         ("three terms, an agent crashes", three().terms(3).restarts(1).once()),
         ("a slow message twice", three().writes(1).repeats(1).slow()),
-        ("pre-votes, an agent crashes", three().writes(1).restarts(1).elections(pre_votes).once()),
-        ("leases of all", three().writes(1).beats(1).once().elections(Elections::Timed)),
-        ("overtaken news for all", three().changes(remove).overtaking()),
-        ("two voters leave, and a write", three().writes(1).beats(2).changes(both).once()),
-        ("two crashes", three().terms(3).writes(2).crashes(2).once()),
+        ("pre-votes, an agent crashes", three().restarts(1).elections(pre_votes).only_stands(&[1]).once()),
+        ("leases of all", three().beats(1).once().elections(Elections::Timed)),
+        ("overtaken news for all", three().changes(remove).overtaking().only_stands(&[1])),
+        ("two voters leave, and a write", three().writes(1).beats(1).changes(both).once().only_stands(&[1])),
+        ("two crashes", three().writes(2).crashes(2).once()),
         ("a handover, a crash, and all stand", three().writes(1).handovers(1).crashes(1).once()),
-        ("handover, config change and write", three().writes(1).handovers(1).changes(remove).once()),
+        (
+            "handover, config change and write",
+            three().writes(1).handovers(1).changes(remove).once().only_stands(&[1]),
+        ),
         ("five voters, two stand", Cluster::of_voters(5).writes(1).only_stands(&[1, 2]).once()),
     ]
 }
