@@ -208,6 +208,7 @@ impl Election {
             Event::CannotServe { term, reason } => self.on_cannot_serve(term, reason, out),
             Event::Quiesced { ticket, result } => self.on_quiesced(ticket, result, out),
             Event::CaughtUp { ticket, result } => self.on_caught_up(ticket, result, out),
+            Event::DataReplaced { by, reason } => self.on_data_replaced(by, &reason, out),
             Event::Request(request) => self.on_request(request, out),
         }
     }

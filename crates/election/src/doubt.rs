@@ -1,8 +1,8 @@
 //! S3: received(n) must not shrink unnoticed. A node that may have lost what it acknowledged votes, but its vote counts
 //! only beside every other voter's, until it has caught up with a leader.
 
-use crate::core::{Election, Out};
-use crate::event::{LocalView, ServerView};
+use crate::core::{Election, Out, Role};
+use crate::event::{LocalView, Replaced, ServerView};
 use crate::ids::Term;
 use crate::record::Doubt;
 use xenon_gtid::{GtidSet, Uuid};
@@ -87,6 +87,26 @@ impl Election {
         if self.last_received.as_ref() != Some(&seen) {
             self.last_received = Some(seen);
         }
+    }
+
+    /// W1, W4. What is there afterwards is in order, and may lack the end of what this node had acknowledged.
+    pub(crate) fn on_data_replaced(&mut self, by: Replaced, reason: &str, out: &mut Out) {
+        if let Role::Leader(_) = self.role {
+            // Its server is the primary's, or is about to be: the agent asks for this of a dead follower only.
+            return out.trouble("the data of a leader is not replaced");
+        }
+        self.last_received = None;
+        self.dirty = true;
+        self.record.server_uuid = match by {
+            // Any other one that turns up is a surprise as ever.
+            Replaced::Rewound { server_uuid } => Some(server_uuid),
+            Replaced::Copied => {
+                // A copy has no holes, whatever the data before it had.
+                self.record.doubt = None;
+                None
+            }
+        };
+        self.doubt(reason, Doubt::of_the_end, out);
     }
 
     fn doubt(&mut self, reason: &str, kind: fn(String) -> Doubt, out: &mut Out) {

@@ -65,8 +65,28 @@ pub enum Event {
         /// Why not, if not.
         result: Result<(), String>,
     },
+    /// W1, W4: the data folder of the local mysqld, which is dead, is about to hold other data, by this agent's own doing.
+    /// Nothing is changed there before the record that follows from this is on disk.
+    DataReplaced {
+        /// By what.
+        by: Replaced,
+        /// Why, in words: becomes the reason of the doubt (S3).
+        reason: String,
+    },
     /// An operator's request.
     Request(Request),
+}
+
+/// What takes the place of a data folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Replaced {
+    /// W1: the same data without a tail that nobody acknowledged. What was missing before is missing still.
+    Rewound {
+        /// The server goes on under this `server_uuid`.
+        server_uuid: Uuid,
+    },
+    /// W4: a whole and consistent copy of another member's data, or a backup of it: as it was at some moment, without holes.
+    Copied,
 }
 
 /// What an operator may ask of the core. Answers come as [`crate::Effect::Answer`].

@@ -148,3 +148,55 @@ fn s3_a_server_with_another_uuid_has_another_data_folder_and_must_not_stand() {
     assert!(!in_doubt(&node));
     assert!(node.core.record().server_uuid.is_some());
 }
+
+fn replaced(node: &mut Node, by: Replaced) {
+    let reason = "its data was replaced".to_owned();
+    node.step(Event::DataReplaced { by, reason });
+}
+
+#[test]
+fn w1_a_rewound_server_may_have_only_the_uuid_that_was_told_and_lacks_only_an_end() {
+    let known = Record { server_uuid: Some(show::server_uuid(1)), ..record(1, None, Some(three())) };
+    let new = show::server_uuid(9);
+    let mut node = Node::start("n1", known, "n1:1-3");
+    node.look("n1:1-3");
+    assert!(!in_doubt(&node));
+    replaced(&mut node, Replaced::Rewound { server_uuid: new });
+    node.did("save term 1 vote - config 1.1 in doubt");
+    let mut after = view("n1", "n1:1-2");
+    after.server.as_mut().unwrap().server_uuid = new;
+    node.step(Event::Looked(Box::new(after)));
+    let doubt = node.core.record().doubt.clone().expect("its vote does not count alone");
+    assert!(!doubt.holes, "n1:3 is gone by this agent's own doing, and n1:1-2 is in order");
+    // And any other uuid is a surprise.
+    replaced(&mut node, Replaced::Rewound { server_uuid: new });
+    node.look("n1:1-2");
+    assert!(node.core.record().doubt.as_ref().is_some_and(|doubt| doubt.holes));
+}
+
+#[test]
+fn w4_a_copy_has_no_holes_whatever_was_there_before() {
+    let known = Record { server_uuid: Some(show::server_uuid(9)), ..record(1, None, Some(three())) };
+    let mut node = Node::start("n1", known, "");
+    assert!(node.core.record().doubt.as_ref().is_some_and(|doubt| doubt.holes));
+    replaced(&mut node, Replaced::Copied);
+    assert!(node.core.record().doubt.as_ref().is_some_and(|doubt| !doubt.holes));
+    node.look("n2:1");
+    assert_eq!(node.core.record().server_uuid, Some(show::server_uuid(1)), "whichever turns up first");
+    assert!(node.core.record().doubt.as_ref().is_some_and(|doubt| !doubt.holes));
+    let beat = |node: &mut Node, look: u64| {
+        node.heartbeat_with("n2", 1, "n2:1", three().id, None, look);
+    };
+    (1..=3).for_each(|look| beat(&mut node, look));
+    assert!(!in_doubt(&node), "it has caught up");
+}
+
+#[test]
+fn w4_the_data_of_a_leader_is_not_replaced() {
+    let mut node = Node::start("n1", record(1, None, Some(three())), "n2:1");
+    node.hear("n2", Message::Stand { term: 1, after: None }).frozen("n2:1").hear("n2", yes(2));
+    assert_eq!(node.core.state(), State::Leader);
+    replaced(&mut node, Replaced::Copied);
+    assert!(!in_doubt(&node));
+    node.told("the data of a leader is not replaced");
+}
