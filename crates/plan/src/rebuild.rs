@@ -90,15 +90,6 @@ pub enum Ended {
     Cancelled,
 }
 
-/// Names a folder whatever it is called: its device and inode. A rename keeps it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FolderId {
-    /// The file system.
-    pub device: u64,
-    /// The folder on it.
-    pub inode: u64,
-}
-
 /// Whom the data comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Donor {
@@ -133,10 +124,8 @@ pub struct Journal {
     pub phase: Phase,
     /// Whom it copies from.
     pub donor: Option<Donor>,
-    /// The proved copy.
-    pub copied: Option<FolderId>,
-    /// The name of the old data's folder beside the data folder; names differ, so that nothing kept is overwritten.
-    pub old_name: String,
+    /// The copy is there and was found whole.
+    pub copied: bool,
     /// Transactions of the old data that the leader lacks (W3): without a quarantine the old data is kept.
     pub errant: GtidSet,
     /// S3: the old data may have holes. If it is put back, it has them again.
@@ -151,15 +140,18 @@ pub struct Journal {
     pub ended: Option<Ended>,
 }
 
-/// Which of its folders are on the disk, and which.
+/// What is on the disk of the folders that take each other's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OnDisk {
-    /// The data folder.
-    pub data: Option<FolderId>,
-    /// The copy beside it.
-    pub new: Option<FolderId>,
-    /// The old data beside it.
-    pub old: Option<FolderId>,
+pub enum OnDisk {
+    /// No such exchange is known, or its parts are gone.
+    #[default]
+    Unknown,
+    /// The data folder is the old one, the copy lies beside it.
+    Before,
+    /// Half done: no server may start.
+    Between,
+    /// The data folder is the copy.
+    After,
 }
 
 /// What an agent that has just started does with a journal that it finds.
@@ -174,29 +166,21 @@ pub enum Resume {
 }
 
 /// Goes by what is on the disk; the journal only says what was meant.
-pub fn resume(journal: &Journal, disk: &OnDisk) -> Resume {
+pub fn resume(journal: &Journal, disk: OnDisk) -> Resume {
     if journal.ended.is_some() {
         return Resume::Nothing;
     }
-    let in_place = journal.copied.is_some() && disk.data == journal.copied;
-    let beside = journal.copied.is_some() && disk.new == journal.copied;
-    match journal.phase {
-        Phase::Check | Phase::Copy | Phase::Verify => Resume::Anew,
-        // Proved, and nothing has been touched.
-        Phase::Stop if beside => Resume::At(Phase::Stop),
-        Phase::Stop => Resume::Anew,
-        Phase::Swap if in_place => Resume::At(Phase::Start),
-        Phase::Swap if beside => Resume::At(Phase::Swap),
-        // The copy is gone: the old data goes back to where it was, if it had left.
-        Phase::Swap | Phase::PutBack if disk.data.is_none() && disk.old.is_some() => {
-            Resume::At(Phase::PutBack)
-        }
-        Phase::Swap => Resume::Anew,
-        Phase::Start | Phase::Follow | Phase::Clean if in_place => Resume::At(journal.phase),
-        // Somebody has put other data there meanwhile: that is no longer this rebuild's business.
-        Phase::Start | Phase::Follow | Phase::Clean if disk.data.is_some() => Resume::Nothing,
-        Phase::Start | Phase::Follow | Phase::Clean => Resume::Anew,
-        Phase::PutBack if in_place => Resume::At(Phase::PutBack),
-        Phase::PutBack => Resume::Anew,
+    match (journal.phase, disk) {
+        (Phase::Check | Phase::Copy | Phase::Verify, _) => Resume::Anew,
+        // Proved, and nothing has been touched: the doubt is not even on disk, perhaps, so it begins with that again.
+        (Phase::Stop | Phase::Swap, OnDisk::Before) if journal.copied => Resume::At(Phase::Stop),
+        (Phase::Swap, OnDisk::Between) => Resume::At(Phase::Swap),
+        (Phase::Swap, OnDisk::After) => Resume::At(Phase::Start),
+        (Phase::PutBack, OnDisk::Between | OnDisk::After) => Resume::At(Phase::PutBack),
+        (Phase::Stop | Phase::Swap | Phase::PutBack, _) => Resume::Anew,
+        (phase, OnDisk::After) => Resume::At(phase),
+        (_, OnDisk::Between) => Resume::At(Phase::PutBack),
+        // Somebody has put the old data back by hand: a copy beside it begins anew.
+        (_, OnDisk::Before | OnDisk::Unknown) => Resume::Anew,
     }
 }

@@ -27,10 +27,10 @@ pub enum Need {
         /// How that shows.
         why: String,
     },
-    /// What it lacks is in nobody's binary log any more.
+    /// What it lacks is not in the leader's binary log any more.
     CannotFollow {
-        /// What.
-        missing: GtidSet,
+        /// What its receiver has stopped with.
+        error: String,
     },
 }
 
@@ -41,24 +41,16 @@ impl fmt::Display for Need {
                 write!(f, "it has {} transaction(s) that the leader lacks: {}", errant.count(), brief(errant))
             }
             Need::DataLost { why } => f.write_str(why),
-            Need::CannotFollow { missing } => write!(
-                f,
-                "it lacks {} transaction(s) that the leader has purged from its binary log: {}",
-                missing.count(),
-                brief(missing)
-            ),
+            Need::CannotFollow { error } => {
+                write!(f, "what it lacks is not in the leader's binary log any more: {error}")
+            }
         }
     }
 }
 
 impl Need {
-    /// What is seen of this node; `purged`: of the leader's server.
-    pub fn of(
-        folder: &Folder,
-        server: Option<&ServerState>,
-        errant: &GtidSet,
-        purged: Option<&GtidSet>,
-    ) -> Option<Need> {
+    /// What is seen of this node.
+    pub fn of(folder: &Folder, server: Option<&ServerState>, errant: &GtidSet) -> Option<Need> {
         match folder {
             Folder::Deleted => {
                 return Some(Need::DataLost { why: "its data folder was deleted".to_owned() });
@@ -73,8 +65,20 @@ impl Need {
         if !errant.is_empty() {
             return Some(Need::Invalid { errant: errant.clone() });
         }
-        let missing = purged?.subtract(&server?.received());
-        (!missing.is_empty()).then_some(Need::CannotFollow { missing })
+        let error = &server?.replication.as_ref()?.receiver_error;
+        // Error 1236 has many causes; this one does not go away.
+        let purged = error.contains("1236") && error.contains("purged");
+        purged.then(|| Need::CannotFollow { error: error.clone() })
+    }
+
+    /// So long it must last before something is done, seconds: a disk may be mounted late, and a node that has what the
+    /// leader lacks may be cured by less than a rebuild (W1).
+    pub fn patience_s(&self) -> u64 {
+        match self {
+            Need::Invalid { .. } => 10,
+            Need::DataLost { .. } => 15,
+            Need::CannotFollow { .. } => 5,
+        }
     }
 }
 
