@@ -96,6 +96,7 @@ impl Agent {
             Input::Started(mysqld) => self.on_started(*mysqld),
             Input::NotFound => self.on_not_found(),
             Input::StartFailed(why) => self.on_start_failed(&why),
+            Input::NoData(folder) => self.on_no_data(folder),
             Input::Exiting { pid } => self.on_exiting(pid),
             Input::Gone { pid, record } => self.on_gone(pid, &record),
             Input::Places(places) => self.on_places(places),

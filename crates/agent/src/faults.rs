@@ -59,6 +59,12 @@ impl FaultWatch {
         self.applier.error().is_none()
     }
 
+    /// mysqld could not be started for want of it.
+    pub(crate) fn on_no_data(&mut self, folder: PathBuf) {
+        self.data = folder;
+        self.folder = Folder::Missing;
+    }
+
     /// F3, for some time after it was closed again.
     pub(crate) fn found_open(&self) -> Option<String> {
         let ago = self.found_open.map(|at| at.elapsed()).filter(|ago| *ago < REMEMBERED)?;
@@ -137,7 +143,9 @@ impl Agent {
         }
         if folder == watch.data {
             watch.folder_lost = if place.is_lost() { watch.folder_lost + 1 } else { 0 };
-            if !place.is_lost() || watch.folder_lost >= FOLDER_CONFIRMED {
+            // Without a process nothing is known of where it works, and nothing has come back.
+            let still_missing = watch.folder == Folder::Missing && place == Folder::Unknown;
+            if !still_missing && !place.is_lost() || watch.folder_lost >= FOLDER_CONFIRMED {
                 watch.folder = place;
             }
         }

@@ -4,6 +4,7 @@ use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
 use crate::worker::{Done, StepReport};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xenon_api::{Call, Envelope, Reply};
@@ -29,6 +30,8 @@ pub(crate) enum Input {
     NotFound,
     /// mysqld was not started.
     StartFailed(String),
+    /// There is no data to start mysqld with.
+    NoData(PathBuf),
     /// The process has ended or is about to.
     Exiting { pid: i32 },
     /// Nothing is left of the process.

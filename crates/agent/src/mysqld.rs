@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::input::Input;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,6 +55,7 @@ impl Agent {
                     Some(mysqld) => Input::Started(Box::new(mysqld)),
                     None => Input::StartFailed(error.to_string()),
                 },
+                Err(StartError::NoData { data_dir }) => Input::NoData(data_dir),
                 Err(error) => Input::StartFailed(error.to_string()),
             };
             let _ = inputs.send(input).await;
@@ -148,6 +150,14 @@ impl Agent {
         self.local.in_transit = false;
         self.events.push(EventKind::Trouble, format!("mysqld was not started: {why}"));
         self.local.mysqld_error = why.to_owned();
+        self.schedule_start(0);
+    }
+
+    /// Told as a trouble for as long as it lasts; the folder is looked for again now and then.
+    pub(crate) fn on_no_data(&mut self, folder: PathBuf) {
+        self.local.in_transit = false;
+        self.local.mysqld_error = format!("the data folder {} holds no data", folder.display());
+        self.watch.on_no_data(folder);
         self.schedule_start(0);
     }
 

@@ -17,12 +17,14 @@ pub enum Folder {
     Moved(String),
     /// Somebody has deleted it under the running server.
     Deleted,
+    /// No server runs, and there is nothing there that one could be started with.
+    Missing,
 }
 
 impl Folder {
     /// A restart would find nothing, so what is received now may be gone then.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Folder::Moved(_) | Folder::Deleted)
+        matches!(self, Folder::Moved(_) | Folder::Deleted | Folder::Missing)
     }
 }
 
@@ -57,6 +59,12 @@ impl Faults {
             Folder::Deleted => {
                 return Some(format!("its data folder {} was deleted while it runs", self.data_folder));
             }
+            Folder::Missing => {
+                return Some(format!(
+                    "its data folder {} holds no data: it was deleted or moved away, or its disk is not mounted",
+                    self.data_folder
+                ));
+            }
             Folder::Unknown | Folder::Right => {}
         }
         if let Some(why) = self.disk.cannot_serve() {
@@ -87,6 +95,11 @@ impl Faults {
             Folder::Deleted => troubles.push(format!(
                 "the data folder {} was deleted under the running mysqld: what it has exists only in the files that it holds \
                  open, and is gone when it ends; rebuild this node",
+                self.data_folder
+            )),
+            Folder::Missing => troubles.push(format!(
+                "the data folder {} holds no data, so mysqld is not started: it was deleted or moved away, or its disk is not \
+                 mounted. Bring it back, or rebuild this node",
                 self.data_folder
             )),
             Folder::Unknown | Folder::Right => {}
