@@ -258,10 +258,24 @@ pub(crate) async fn give_up(order: &Order) -> Result<(), String> {
 /// How much data a server has, its logs left out.
 pub(crate) async fn data_bytes(data: &Path) -> Result<u64, String> {
     let data = data.to_owned();
-    let sum = blocking(move || xenon_mysql::folder_facts(&data).map(|facts| facts.bytes_on_disk));
+    let sum = blocking(move || {
+        let all = xenon_mysql::folder_facts(&data)?.bytes_on_disk;
+        Ok(all.saturating_sub(log_bytes(&data)))
+    });
     tokio::time::timeout(SIZE, sum)
         .await
         .unwrap_or_else(|_| Err(format!("its data could not be counted within {} s", SIZE.as_secs())))
+}
+
+/// Binary and relay logs, which no copy has: `name.000001`, directly in the data folder.
+fn log_bytes(data: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(data) else { return 0 };
+    let is_log = |path: &Path| {
+        let number = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let logs = entries.flatten().filter(|entry| is_log(&entry.path()));
+    logs.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
 }
 
 /// As a donor: can all be copied, and how much is it? Its server is made ready to give.

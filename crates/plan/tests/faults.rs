@@ -24,7 +24,11 @@ fn what_keeps_a_server_from_serving_makes_it_unfit_and_is_told() {
             "dmesg",
         ),
         (|faults| faults.folder = moved(), "its data folder /data was moved to /old", "move it back"),
-        (|faults| faults.folder = Folder::Missing, "its data folder /data holds no data", "rebuild this node"),
+        (
+            |faults| faults.folder = Folder::Missing,
+            "its data folder /data holds no data",
+            "rebuild this node",
+        ),
         (|faults| faults.folder = Folder::Deleted, "its data folder /data was deleted", "rebuild this node"),
         (
             |faults| faults.standstill = Some(Standstill::Wedged { sessions: 3, waited_ms: 8_000 }),

@@ -255,6 +255,16 @@ impl Agent {
         self.enter(Phase::PutBack, format!("{why}; the old data is put back"));
     }
 
+    /// mysqld has ended, or could not be started at all.
+    pub(crate) fn copy_did_not_start(&mut self, why: &str) {
+        if let Some(job) = self.rebuild.job.as_mut().filter(|job| job.is_active())
+            && job.journal.phase == Phase::Start
+            && matches!(job.attempt, Attempt::Begun(_))
+        {
+            job.attempt = Attempt::Failed(why.to_owned());
+        }
+    }
+
     /// The core leads, even if it serves nobody at the moment.
     pub(crate) fn leads(&self) -> bool {
         self.core.state() == State::Leader

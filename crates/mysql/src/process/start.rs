@@ -71,9 +71,7 @@ pub enum StartError {
         path: PathBuf,
     },
     /// There is nothing in the data folder, or not even a folder.
-    #[error(
-        "the data folder {data_dir} holds no data; bring it back, mount its disk, or rebuild this node"
-    )]
+    #[error("the data folder {data_dir} holds no data; bring it back, mount its disk, or rebuild this node")]
     NoData {
         /// The data folder.
         data_dir: PathBuf,
