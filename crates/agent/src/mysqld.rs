@@ -158,6 +158,8 @@ impl Agent {
     pub(crate) fn on_no_data(&mut self, folder: PathBuf) {
         self.local.in_transit = false;
         self.local.mysqld_error = format!("the data folder {} holds no data", folder.display());
+        let why = self.local.mysqld_error.clone();
+        self.copy_did_not_start(&why);
         self.watch.on_no_data(folder);
         self.schedule_start(0);
     }
