@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use xenon_mysql::{
-    CloneFrom, CloneLimits, CloneOrder, CopyError, CopyProgress, Door, Donor, Layout, MysqldOptions, Scratch,
+    CloneFrom, CloneLimits, CloneOrder, CopyError, CopyProgress, Donor, Door, Layout, MysqldOptions, Scratch,
     ScratchOptions, Secret, Swap, SwapState, WorkFolder,
 };
 use xenon_plan::rebuild::OnDisk;
@@ -66,7 +66,9 @@ pub(crate) struct Room {
     pub(crate) free_bytes: u64,
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, CopyError> + Send + 'static) -> Result<T, String> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CopyError> + Send + 'static,
+) -> Result<T, String> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("its thread is gone".to_owned()),

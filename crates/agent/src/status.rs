@@ -63,7 +63,11 @@ impl Agent {
                 .to_owned()
         });
         let rebuild = self.rebuild.auto.trouble();
-        [degraded, doubt, paused, rebuild].into_iter().flatten().chain(self.local.troubles.iter().cloned()).collect()
+        [degraded, doubt, paused, rebuild]
+            .into_iter()
+            .flatten()
+            .chain(self.local.troubles.iter().cloned())
+            .collect()
     }
 
     /// In the words of the Go tool's table.

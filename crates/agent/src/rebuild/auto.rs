@@ -53,7 +53,8 @@ impl Agent {
         let Some(config) = self.core.record().config.as_ref() else { return };
         let takes_part = !self.leads() && !matches!(self.core.state(), State::Stopped | State::Candidate);
         let policy = config.rejoin;
-        let need = Need::of(&self.watch.faults.folder, self.local.server.as_ref(), &self.core.record().errant);
+        let need =
+            Need::of(&self.watch.faults.folder, self.local.server.as_ref(), &self.core.record().errant);
         let Some(need) = need.filter(|_| takes_part) else {
             self.rebuild.auto = Auto { next_look: self.rebuild.auto.next_look, ..Auto::default() };
             return;
@@ -70,10 +71,13 @@ impl Agent {
         if failed && auto.given_up.is_none() {
             auto.given_up = Some(now);
         }
-        let cancelled = self.rebuild.job.as_ref().is_some_and(|job| job.journal.ended == Some(Ended::Cancelled));
+        let cancelled =
+            self.rebuild.job.as_ref().is_some_and(|job| job.journal.ended == Some(Ended::Cancelled));
         let waits = match policy {
             Rejoin::Ask => Some("run: xenoncli mysql rebuildme (the policy is `ask`)".to_owned()),
-            Rejoin::Auto if cancelled => Some("an operator cancelled it; run: xenoncli mysql rebuildme".to_owned()),
+            Rejoin::Auto if cancelled => {
+                Some("an operator cancelled it; run: xenoncli mysql rebuildme".to_owned())
+            }
             Rejoin::Auto if auto.given_up.is_some_and(|at| now - at < GIVEN_UP) => {
                 Some("the last rebuild was given up; see why, and run: xenoncli mysql rebuildme".to_owned())
             }

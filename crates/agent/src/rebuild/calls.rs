@@ -15,7 +15,12 @@ fn no(what: impl Into<String>, cure: impl Into<String>) -> Reply {
 
 impl Agent {
     /// The answer comes when the check has ended.
-    pub(crate) fn on_rebuild_call(&mut self, options: RebuildOptions, who: &str, reply: oneshot::Sender<Reply>) {
+    pub(crate) fn on_rebuild_call(
+        &mut self,
+        options: RebuildOptions,
+        who: &str,
+        reply: oneshot::Sender<Reply>,
+    ) {
         if let Some(refusal) = self.cannot_rebuild(&options) {
             let _ = reply.send(refusal);
             return;
@@ -86,7 +91,9 @@ impl Agent {
         };
         let phase = job.journal.phase;
         if !phase.may_be_cancelled() {
-            let what = format!("the rebuild is at \"{phase}\": the copy is proved, and this node's data is being replaced by it");
+            let what = format!(
+                "the rebuild is at \"{phase}\": the copy is proved, and this node's data is being replaced by it"
+            );
             return no(what, "wait until it is done; the old data is kept until then");
         }
         if let Some(work) = job.work.take() {

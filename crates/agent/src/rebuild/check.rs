@@ -62,7 +62,10 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
         looks += 1;
         let statuses = look(&order).await;
         if let Some(other) = statuses.iter().find_map(rebuilds) {
-            return Err(refused(format!("{other} is being rebuilt, one node at a time"), "wait until it is done"));
+            return Err(refused(
+                format!("{other} is being rebuilt, one node at a time"),
+                "wait until it is done",
+            ));
         }
         if !order.force {
             permit(&cluster_seen(&order, &statuses)).map_err(|why| {
@@ -73,7 +76,10 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
         match choose(&candidates, &order.recipient, order.from.as_deref()) {
             Ok(best) => break (statuses, best.clone()),
             Err(none) if looks == LOOKS => {
-                return Err(refused(none.to_string(), "name another with --from, or cure what is said of them"));
+                return Err(refused(
+                    none.to_string(),
+                    "name another with --from, or cure what is said of them",
+                ));
             }
             // A replica applies what this node has received a moment later.
             Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
@@ -81,9 +87,9 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
     };
     let donor_id = NodeId::new(best.id.clone());
     let facts = donor_facts(&order, &donor_id).await?;
-    let room = hands::room(&order.mysqld)
-        .await
-        .map_err(|why| refused(format!("this node's data folder cannot be replaced: {why}"), "cure what is said"))?;
+    let room = hands::room(&order.mysqld).await.map_err(|why| {
+        refused(format!("this node's data folder cannot be replaced: {why}"), "cure what is said")
+    })?;
     let needed = room_needed(facts.data_bytes);
     if room.free_bytes < needed {
         return Err(refused(
@@ -99,17 +105,19 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
     }
     if !order.dry_run {
         let Some(leader) = &order.leader else { return Err(refused("no leader is known", LOOK_AT_IT)) };
-        ask_turn(&order.client, leader, &order.me, false).await.map_err(|why| refused(why, "try again in a moment"))?;
+        ask_turn(&order.client, leader, &order.me, false)
+            .await
+            .map_err(|why| refused(why, "try again in a moment"))?;
     }
     let position = statuses.iter().filter(|(_, status)| status.is_ok()).count();
     let lines = vec![
         format!(
-            "donor: {donor_id}, {}{}, {} of data; {position} member(s) answer",
+            "S1-S3  donor: {donor_id}, {}{}, {} of data; {position} member(s) answer",
             if best.leads { "the primary, for nobody else can" } else { "a replica" },
             best.lag_s.map(|lag| format!(" {lag} s behind")).unwrap_or_default(),
             bytes(facts.data_bytes),
         ),
-        format!("room: {} free, {} wanted", bytes(room.free_bytes), bytes(needed)),
+        format!("S3  room: {} free, {} wanted", bytes(room.free_bytes), bytes(needed)),
     ];
     let DonorFacts { data_bytes, host, port, .. } = facts;
     Ok(Checked { donor: Donor { id: best.id, host, port, data_bytes, executed: best.executed }, lines })
@@ -153,10 +161,12 @@ fn cluster_seen(order: &CheckOrder, statuses: &[Looked]) -> ClusterSeen {
         role && status.mysql.alive && status.doubt.is_none() && status.errant.is_empty()
     };
     let is_voter = |id: &NodeId| order.others.iter().any(|(other, votes)| other == id && *votes);
-    let healthy = statuses.iter().filter(|(id, status)| is_voter(id) && status.as_ref().is_ok_and(|s| well(s)));
+    let healthy =
+        statuses.iter().filter(|(id, status)| is_voter(id) && status.as_ref().is_ok_and(|s| well(s)));
     let leader = statuses.iter().find(|(id, _)| order.leader.as_ref() == Some(id));
     ClusterSeen {
-        leader_serves: leader.is_some_and(|(_, status)| status.as_ref().is_ok_and(|s| s.state == "LEADER" && well(s))),
+        leader_serves: leader
+            .is_some_and(|(_, status)| status.as_ref().is_ok_and(|s| s.state == "LEADER" && well(s))),
         paused: order.paused,
         data_voters: order.others.iter().filter(|(_, votes)| *votes).count() + usize::from(order.is_voter),
         is_voter: order.is_voter,
@@ -166,8 +176,11 @@ fn cluster_seen(order: &CheckOrder, statuses: &[Looked]) -> ClusterSeen {
 
 fn candidates(order: &CheckOrder, statuses: &[Looked]) -> Vec<Candidate> {
     let donors_of_others = |id: &NodeId| {
-        let jobs = statuses.iter().filter_map(|(other, status)| Some((other, active(status.as_ref().ok()?)?)));
-        jobs.filter(|(_, job)| job.donor.as_ref() == Some(id)).map(|(other, _)| format!("it gives its data to {other}")).next()
+        let jobs =
+            statuses.iter().filter_map(|(other, status)| Some((other, active(status.as_ref().ok()?)?)));
+        jobs.filter(|(_, job)| job.donor.as_ref() == Some(id))
+            .map(|(other, _)| format!("it gives its data to {other}"))
+            .next()
     };
     statuses
         .iter()

@@ -64,7 +64,9 @@ impl Progress {
     }
 
     fn bytes_per_s(&self) -> u64 {
-        let (Some((from, before)), Some((to, after))) = (self.seen.front(), self.seen.back()) else { return 0 };
+        let (Some((from, before)), Some((to, after))) = (self.seen.front(), self.seen.back()) else {
+            return 0;
+        };
         let ms = u64::try_from((*to - *from).as_millis()).unwrap_or(u64::MAX);
         after.saturating_sub(*before).saturating_mul(1000).checked_div(ms).unwrap_or(0)
     }

@@ -11,7 +11,8 @@ mod job;
 mod journal;
 mod turns;
 
-pub(crate) use job::{Job, News, Pause, Work};
+use job::Work;
+pub(crate) use job::{Job, News};
 
 use crate::agent::Agent;
 use crate::hands;
@@ -46,13 +47,7 @@ pub(crate) struct Rebuild {
 
 impl Rebuild {
     pub(crate) fn new(folder: &std::path::Path) -> Self {
-        Self {
-            file: journal::file(folder),
-            job: None,
-            turn: None,
-            auto: auto::Auto::default(),
-            last_work: 0,
-        }
+        Self { file: journal::file(folder), job: None, turn: None, auto: auto::Auto::default(), last_work: 0 }
     }
 
     /// The phase under way.
@@ -87,7 +82,9 @@ impl Agent {
             Resume::Anew => {
                 journal.phase = Phase::Check;
                 journal.last_error = format!("the agent ended at \"{phase}\"");
-                format!("the rebuild that was at \"{phase}\" begins anew; nothing of the old data was touched")
+                format!(
+                    "the rebuild that was at \"{phase}\" begins anew; nothing of the old data was touched"
+                )
             }
             Resume::At(to) => {
                 journal.phase = to;
@@ -162,10 +159,14 @@ impl Agent {
         // S3: nothing is changed in the folder before the doubt is on disk.
         let told = record.doubt.is_some() || record.term == 0;
         if !self.core.is_saved() || !told {
-            return self.attempt_failed("the agent's record could not be saved, so the data stays as it is", true);
+            return self
+                .attempt_failed("the agent's record could not be saved, so the data stays as it is", true);
         }
         self.logs.forget();
-        self.enter(Phase::Swap, format!("mysqld is down; the copy of {donor} takes its place"));
+        self.enter(
+            Phase::Swap,
+            format!("S8  mysqld is down: the old data is moved aside, the copy of {donor} takes its place"),
+        );
     }
 
     /// Says whether it is still there.
@@ -179,7 +180,10 @@ impl Agent {
             return true;
         }
         if self.local.server.is_some() {
-            self.attempt_failed("mysqld answers, but its process is not known to the agent, so it cannot be ended", true);
+            self.attempt_failed(
+                "mysqld answers, but its process is not known to the agent, so it cannot be ended",
+                true,
+            );
             return true;
         }
         self.local.in_transit
@@ -202,11 +206,10 @@ impl Agent {
             Attempt::Begun(at) => {
                 let serves = self.local.server.is_some() && self.local.health.verdict() == Verdict::Serving;
                 if serves {
-                    let wanted = job.journal.donor.as_ref().map(|donor| donor.executed.clone()).unwrap_or_default();
+                    let wanted =
+                        job.journal.donor.as_ref().map(|donor| donor.executed.clone()).unwrap_or_default();
                     let door = self.means.door.clone();
-                    return self.work(|_| async move {
-                        What::Settled(settle(&door, &wanted).await)
-                    });
+                    return self.work(|_| async move { What::Settled(settle(&door, &wanted).await) });
                 }
                 let denied = self.local.look_error.contains("access denied");
                 if denied && at.elapsed() > DENIED {
@@ -235,7 +238,10 @@ impl Agent {
         if !(settled && follows && caught_up || leads) {
             return;
         }
-        self.enter(Phase::Clean, "this node follows again and has caught up".to_owned());
+        self.enter(
+            Phase::Clean,
+            "S16-S18  this node follows again and has caught up; the old data is removed".to_owned(),
+        );
     }
 
     fn put_back(&mut self) {
@@ -350,7 +356,8 @@ impl Agent {
 
     /// A worker has something to say.
     pub(crate) async fn on_rebuild_news(&mut self, news: News) {
-        let Some(job) = self.rebuild.job.as_mut().filter(|job| job.work.as_ref().is_some_and(|w| w.id == news.work))
+        let Some(job) =
+            self.rebuild.job.as_mut().filter(|job| job.work.as_ref().is_some_and(|w| w.id == news.work))
         else {
             return;
         };
@@ -370,7 +377,7 @@ impl Agent {
             }
             What::Checked(result) => self.on_checked(*result),
             What::Copied(Ok(())) => {
-                self.enter(Phase::Verify, "the copy is there; is it whole?".to_owned());
+                self.enter(Phase::Verify, "S10  the copy is there: is it whole, whose is it?".to_owned());
             }
             What::Verified(Ok(places)) => {
                 job.places = places;
@@ -380,18 +387,21 @@ impl Agent {
                 if let Some(job) = &mut self.rebuild.job {
                     job.journal.errant = errant;
                 }
-                self.enter(Phase::Stop, "the copy is whole; this node's own mysqld is ended".to_owned());
+                self.enter(Phase::Stop, "S4-S7  the copy is whole; this node's own mysqld is ended, and this node votes from its files meanwhile".to_owned());
             }
             What::Swapped(Ok(())) => {
                 self.watch.data_is_back();
-                self.enter(Phase::Start, "the copy is in place, the old data beside it; mysqld starts".to_owned());
+                self.enter(
+                    Phase::Start,
+                    "S11  the copy is in place, the old data beside it; mysqld starts".to_owned(),
+                );
             }
             What::Settled(Ok(())) => {
                 // What the cloned server was said to follow is gone, and the next look must show it.
                 self.local.changed = Instant::now();
                 self.local.stale = true;
                 self.look.notify_one();
-                self.enter(Phase::Follow, "mysqld serves with all that the donor had; it follows the leader".to_owned());
+                self.enter(Phase::Follow, "S12-S15  mysqld serves with all that the donor had, gtid_purged included; it follows the leader".to_owned());
             }
             What::Settled(Err(why)) => self.enter_put_back(&why),
             What::PutBack(Ok(())) => {
@@ -443,7 +453,7 @@ impl Agent {
                 job.journal.tries += 1;
                 job.progress.total = donor.data_bytes;
                 job.progress.done = 0;
-                let line = format!("copying {} from {}", job::bytes(donor.data_bytes), donor.id);
+                let line = format!("S9  copying {} from {}", job::bytes(donor.data_bytes), donor.id);
                 job.journal.donor = Some(donor);
                 for line in lines {
                     self.events.push(EventKind::Job, line.clone());
@@ -501,7 +511,11 @@ async fn settle(door: &xenon_mysql::Door, wanted: &GtidSet) -> Result<(), String
     if lacks.is_empty() {
         return Ok(());
     }
-    Err(format!("the copy lacks {} transaction(s) that the donor had: {}", lacks.count(), xenon_plan::brief(&lacks)))
+    Err(format!(
+        "the copy lacks {} transaction(s) that the donor had: {}",
+        lacks.count(),
+        xenon_plan::brief(&lacks)
+    ))
 }
 
 /// A journal for a rebuild that begins.

@@ -33,7 +33,9 @@ impl Agent {
     /// While it goes on, the turn is held.
     pub(super) fn renew_turn(&mut self) {
         let now = Instant::now();
-        let Some(job) = self.rebuild.job.as_mut().filter(|job| job.is_active() && job.journal.donor.is_some()) else {
+        let Some(job) =
+            self.rebuild.job.as_mut().filter(|job| job.is_active() && job.journal.donor.is_some())
+        else {
             return;
         };
         if job.turn_asked.is_some_and(|at| now - at < ASK_EVERY) {
@@ -60,7 +62,12 @@ impl Agent {
 }
 
 /// Asks the leader.
-pub(super) async fn ask_turn(client: &Client, leader: &NodeId, me: &NodeId, over: bool) -> Result<(), String> {
+pub(super) async fn ask_turn(
+    client: &Client,
+    leader: &NodeId,
+    me: &NodeId,
+    over: bool,
+) -> Result<(), String> {
     let request = Request::MayRebuild { node: me.clone(), over };
     match call(client, leader, me, request, ASK).await? {
         Reply::Ok(_) => Ok(()),
@@ -79,4 +86,3 @@ pub(super) async fn call(
     let call = Call { version: PROTOCOL_VERSION, who: me.to_string(), request };
     client.call(node.as_str(), PATH_CALL, &call, deadline).await.map_err(|error| error.to_string())
 }
-

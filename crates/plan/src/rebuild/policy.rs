@@ -110,8 +110,7 @@ pub fn permit(seen: &ClusterSeen) -> Result<(), String> {
         return Err("no leader serves".to_owned());
     }
     // A majority without this node; of two, the primary, which is in every majority (C5).
-    let wanted =
-        if seen.is_voter { seen.data_voters.div_ceil(2) } else { seen.data_voters / 2 + 1 };
+    let wanted = if seen.is_voter { seen.data_voters.div_ceil(2) } else { seen.data_voters / 2 + 1 };
     if seen.healthy_others < wanted {
         return Err(format!(
             "only {} other voter(s) with data are well, {wanted} are wanted, so that this node's old data cannot be the last \
