@@ -6,6 +6,7 @@
 //! | see whether it still serves | [`Door::probe`] |
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
+//! | copy a server's data, prove a copy, put it in place | [`Door::clone_data`], [`Scratch`], [`Swap`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
 //! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
@@ -13,6 +14,7 @@
 mod abandoned;
 mod commits;
 mod control;
+mod copy;
 mod dialect;
 mod disk;
 mod door;
@@ -27,6 +29,11 @@ mod session;
 
 pub use control::{
     AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,
+};
+pub use copy::{
+    CloneFrom, CloneLimits, CloneOrder, Cloned, CopyError, CopyProgress, Donor, FolderFacts, Layout, LeftOut,
+    LogsOutside, Scratch, ScratchOptions, ServerFacts, Swap, SwapState, WorkFolder, check_complete,
+    folder_facts, own_like, strip_identity, sync_all,
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
