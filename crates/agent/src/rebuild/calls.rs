@@ -4,10 +4,14 @@ use super::check::{CheckOrder, Refused, check};
 use super::{Job, What, journal_of};
 use crate::agent::Agent;
 use crate::hands;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use xenon_api::{DonorFacts, EventKind, Method, RebuildOptions, Refusal, Reply, Response};
 use xenon_election::State;
-use xenon_plan::rebuild::{Ended, Journal, Phase, Recipient};
+use xenon_plan::rebuild::{Ended, Journal, Need, Phase, Recipient};
+
+/// An agent that has just started does not know yet what its server is like.
+const JUST_STARTED: Duration = Duration::from_secs(20);
 
 fn no(what: impl Into<String>, cure: impl Into<String>) -> Reply {
     Reply::Refused(Refusal { what: what.into(), cure: cure.into(), ask: None })
@@ -100,6 +104,7 @@ impl Agent {
             work.task.abort();
         }
         job.journal.ended = Some(Ended::Cancelled);
+        job.cancelled_by_hand = true;
         let text = format!("the rebuild was cancelled at \"{phase}\"; this node's own data is untouched");
         job.line(text.clone());
         if let Some(reply) = job.reply.take() {
@@ -129,16 +134,43 @@ impl Agent {
         });
     }
 
-    pub(super) fn check_for_rebuild(&mut self, _again: Option<()>) {
+    pub(super) fn check_for_rebuild(&mut self) {
         if self.leads() {
             return self.on_check_refused(Refused {
                 what: "this node leads now, and a leader is not rebuilt".to_owned(),
                 cure: "hand over first".to_owned(),
             });
         }
+        if self.rebuild.job.as_ref().is_some_and(|job| job.journal.automatic) && !self.still_needed() {
+            return;
+        }
         let Some(job) = &self.rebuild.job else { return };
         let order = self.check_order(job.journal.from.clone(), job.journal.force, false);
         self.work(|_| async move { What::Checked(Box::new(check(order).await)) });
+    }
+
+    /// A rebuild of this agent's own idea is begun only while there is a reason: an operator may have brought the data back
+    /// while the agent was down.
+    fn still_needed(&mut self) -> bool {
+        let folder = &self.watch.faults.folder;
+        if Need::of(folder, self.local.server.as_ref(), &self.core.record().errant).is_some() {
+            return true;
+        }
+        if self.local.server.is_none() && self.began.elapsed() < JUST_STARTED {
+            // What its server is like is not known yet.
+            return false;
+        }
+        if let Some(job) = &mut self.rebuild.job {
+            job.journal.ended = Some(Ended::Cancelled);
+            let text =
+                "no rebuild is needed any more: this node has its data, and nothing that the leader lacks"
+                    .to_owned();
+            job.line(text.clone());
+            self.events.push(EventKind::Job, text);
+        }
+        self.end_turn_if_over();
+        self.end_copy();
+        false
     }
 
     /// To an operator who waits it is the answer; what was begun before, or by the agent itself, is tried again.

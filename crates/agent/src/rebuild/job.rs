@@ -91,6 +91,8 @@ pub(crate) struct Job {
     /// The leader was asked last.
     pub(crate) turn_asked: Option<Instant>,
     pub(crate) pause: Pause,
+    /// An operator ended it.
+    pub(crate) cancelled_by_hand: bool,
 }
 
 impl Job {
@@ -109,6 +111,7 @@ impl Job {
             began: Instant::now(),
             turn_asked: None,
             pause: Pause::default(),
+            cancelled_by_hand: false,
         }
     }
 

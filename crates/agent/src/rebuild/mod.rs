@@ -110,7 +110,7 @@ impl Agent {
         let Some(job) = &mut self.rebuild.job else { return };
         job.again = None;
         match job.journal.phase {
-            Phase::Check => self.check_for_rebuild(None),
+            Phase::Check => self.check_for_rebuild(),
             Phase::Copy => self.copy_for_rebuild(),
             Phase::Verify => {
                 let order = self.copy_order();
