@@ -20,6 +20,8 @@ const COPY: &str = "data";
 const SCRATCH: Duration = Duration::from_secs(180);
 /// Its memory, MiB: it only receives.
 const SCRATCH_MIB: u32 = 64;
+/// How long ending a copy under way may take.
+const END: Duration = Duration::from_secs(10);
 /// How long the donor's agent may look at the size of its data.
 const SIZE: Duration = Duration::from_secs(20);
 
@@ -244,8 +246,11 @@ pub(crate) async fn clean(order: &Order) -> Result<Option<String>, String> {
     .await
 }
 
-/// What is left of a copy that was given up.
+/// Ends a copy that was given up, and removes what is there of it.
 pub(crate) async fn give_up(order: &Order) -> Result<(), String> {
+    if let Err(error) = order.door.kill_abandoned(END).await {
+        tracing::debug!(%error, "the copy's statement ends with mysqld, or at the next change");
+    }
     let options = order.mysqld.clone();
     let work = blocking(move || {
         let layout = Layout::of(&options)?;

@@ -118,15 +118,12 @@ impl Agent {
 
     /// Ends the copy in the server, and removes what is there of it.
     fn end_copy(&mut self) {
-        let (order, door) = (self.copy_order(), self.means.door.clone());
+        let order = self.copy_order();
         let Some(job) = &self.rebuild.job else { return };
         let kept = super::journal::Kept { journal: job.journal.clone(), places: job.places.clone() };
         let file = self.rebuild.file.clone();
         self.work(|_| async move {
             // Of the copying only the half copy is left to worry about; the next one removes it, too.
-            if let Err(error) = door.kill_abandoned(super::STATEMENT).await {
-                tracing::debug!(%error, "the copy's statement ends later");
-            }
             if let Err(error) = hands::give_up(&order).await {
                 tracing::warn!(error, "what was copied is still there");
             }
