@@ -301,7 +301,7 @@ fn too_slow(what: &str, after: Duration) -> CopyError {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CopyError> + Send + 'static,
 ) -> Result<T, CopyError> {
     match tokio::task::spawn_blocking(work).await {
