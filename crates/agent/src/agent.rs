@@ -7,6 +7,7 @@ use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::input::Input;
 use crate::local::Local;
+use crate::rebuild::Rebuild;
 use crate::store::Store;
 use crate::worker::Means;
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ pub(crate) struct Agent {
     pub(crate) local: Local,
     pub(crate) logs: Logs,
     pub(crate) watch: FaultWatch,
+    pub(crate) rebuild: Rebuild,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
@@ -96,6 +98,7 @@ impl Agent {
             Input::Started(mysqld) => self.on_started(*mysqld),
             Input::NotFound => self.on_not_found(),
             Input::StartFailed(why) => self.on_start_failed(&why),
+            Input::NoData(folder) => self.on_no_data(folder),
             Input::Exiting { pid } => self.on_exiting(pid),
             Input::Gone { pid, record } => self.on_gone(pid, &record),
             Input::Places(places) => self.on_places(places),
@@ -104,6 +107,7 @@ impl Agent {
             Input::Logs(places) => self.on_logs(*places),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
+            Input::Rebuild(news) => self.on_rebuild_news(*news).await,
             Input::Hook { up, result } => self.on_hook(up, result),
             Input::Stop => self.on_stop().await,
         }
@@ -113,6 +117,7 @@ impl Agent {
     async fn after(&mut self) {
         self.gather_faults().await;
         self.check_serving().await;
+        self.drive_rebuild().await;
         self.replan().await;
         self.tell_troubles();
         self.shut_down_after_handover();

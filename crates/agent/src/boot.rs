@@ -7,6 +7,7 @@ use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::rebuild::Rebuild;
 use crate::signals::Signals;
 use crate::store::Store;
 use crate::worker::Means;
@@ -167,6 +168,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         local,
         logs: Logs::open(&config.raft.meta_datadir),
         watch: FaultWatch::default(),
+        rebuild: Rebuild::new(&config.raft.meta_datadir),
         counters: Counters::default(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),
@@ -179,6 +181,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     if let Some(mysqld) = found {
         agent.on_started(mysqld);
     }
+    agent.take_up_rebuild().await;
     signals.report(inputs);
     agent.carry_out(first).await;
     agent.run(inbox).await;

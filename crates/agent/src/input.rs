@@ -2,8 +2,10 @@
 
 use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
+use crate::rebuild::News;
 use crate::worker::{Done, StepReport};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xenon_api::{Call, Envelope, Reply};
@@ -29,6 +31,8 @@ pub(crate) enum Input {
     NotFound,
     /// mysqld was not started.
     StartFailed(String),
+    /// There is no data to start mysqld with.
+    NoData(PathBuf),
     /// The process has ended or is about to.
     Exiting { pid: i32 },
     /// Nothing is left of the process.
@@ -45,6 +49,8 @@ pub(crate) enum Input {
     Step(StepReport),
     /// The operation has ended.
     Done(Done),
+    /// A phase of a rebuild has something to say.
+    Rebuild(Box<News>),
     /// A hook has ended.
     Hook { up: bool, result: Result<String, HookFailure> },
     /// SIGTERM or SIGINT.

@@ -1,6 +1,7 @@
 //! What this node says of itself.
 
 use crate::agent::Agent;
+use crate::rebuild::Job;
 use xenon_api::{BackupStatus, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus};
 use xenon_plan::observation::{ReceiverState, Replication};
 
@@ -28,7 +29,10 @@ impl Agent {
             }),
             mysqld: self.mysqld_status(),
             mysql: self.mysql_status(),
-            backup: BackupStatus { state: "NONE".to_owned(), last_error: String::new() },
+            backup: self.backup_status(),
+            job: self.rebuild.job.as_ref().map(Job::status),
+            doubt: record.doubt.as_ref().map(|doubt| doubt.reason.clone()),
+            rejoin: config.map(|config| config.rejoin).unwrap_or_default(),
             counters: self.counters,
             unfit: self.core.unfit(),
             errant: record.errant.clone(),
@@ -58,7 +62,20 @@ impl Agent {
             "the cluster is paused: nobody is elected, whatever happens (end it: xenoncli cluster resume)"
                 .to_owned()
         });
-        [degraded, doubt, paused].into_iter().flatten().chain(self.local.troubles.iter().cloned()).collect()
+        let rebuild = self.rebuild.auto.trouble();
+        [degraded, doubt, paused, rebuild]
+            .into_iter()
+            .flatten()
+            .chain(self.local.troubles.iter().cloned())
+            .collect()
+    }
+
+    /// In the words of the Go tool's table.
+    fn backup_status(&self) -> BackupStatus {
+        let job = self.rebuild.job.as_ref();
+        let state = if job.is_some_and(Job::is_active) { "REBUILDING" } else { "NONE" };
+        let last_error = job.map(|job| job.journal.last_error.clone()).unwrap_or_default();
+        BackupStatus { state: state.to_owned(), last_error }
     }
 
     fn mysqld_status(&self) -> MysqldStatus {
@@ -86,6 +103,7 @@ impl Agent {
             version: server.version.clone(),
             server_uuid: Some(server.server_uuid),
             executed: server.executed.clone(),
+            purged: server.purged.clone(),
             marker: cluster.and_then(|cluster| server.received().last_number(&cluster)).unwrap_or(0),
             binlog_file: server.binlog_file.clone(),
             binlog_position: server.binlog_position,

@@ -6,10 +6,12 @@
 
 mod call;
 mod event;
+mod job;
 mod status;
 
 pub use call::{Call, Refusal, Reply, Request, Response};
 pub use event::{Event, EventKind, EventPage};
+pub use job::{DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions};
 pub use status::{
     BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,
     TimingStatus,

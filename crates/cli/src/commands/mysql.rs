@@ -1,6 +1,7 @@
 //! `xenoncli mysql …`: this host's server.
 
 use crate::arguments::MysqlCommand;
+use crate::commands::rebuild;
 use crate::failure::Outcome;
 use crate::output::{self, Output};
 use crate::session::Session;
@@ -19,6 +20,8 @@ pub(crate) async fn run(command: MysqlCommand, config: Option<&Path>, output: Ou
         MysqlCommand::Kill => Request::MysqlKill,
         MysqlCommand::Startmonitor => Request::Monitor { on: true },
         MysqlCommand::Stopmonitor => Request::Monitor { on: false },
+        MysqlCommand::Rebuildme(options) => return rebuild::run(&session, options, output).await,
+        MysqlCommand::Cancelrebuild => Request::CancelRebuild,
     };
     session.tell_local(request, output).await
 }

@@ -71,6 +71,12 @@ pub enum StartError {
         /// The option file.
         path: PathBuf,
     },
+    /// There is nothing in the data folder, or not even a folder.
+    #[error("the data folder {data_dir} holds no data; bring it back, mount its disk, or rebuild this node")]
+    NoData {
+        /// The data folder.
+        data_dir: PathBuf,
+    },
     /// One started earlier runs.
     #[error("mysqld runs already, as process {pid}")]
     Running {
@@ -112,6 +118,9 @@ impl Mysqld {
         }
         let dialect = version_of(&options.mysqld).await?;
         let prepared = prepare(options).await?;
+        if let Some(data_dir) = prepared.defaults.data_dir().filter(|folder| !holds_data(folder)) {
+            return Err(StartError::NoData { data_dir });
+        }
         // InnoDB would wait for the lock of the one that runs, and be taken for it meanwhile.
         if let Some(folder) = prepared.defaults.data_dir()
             && let Some(running) = super::find::hold_by_folder(&folder)
@@ -126,6 +135,13 @@ impl Mysqld {
         note(options, &mysqld).await;
         Ok(mysqld)
     }
+}
+
+/// A server that is started without its system tables ends at once, with an error that speaks of other things. From 8.0 on they
+/// are in `mysql.ibd`, before in the folder `mysql`. Where that cannot be seen, the server itself must tell.
+fn holds_data(data_dir: &Path) -> bool {
+    let is_there = |name: &str| data_dir.join(name).try_exists().unwrap_or(true);
+    is_there("mysql.ibd") || is_there("mysql")
 }
 
 /// Runs the program and takes hold of its process. A task on the current runtime reaps it.
@@ -178,6 +194,12 @@ fn forced_arguments(dialect: &Dialect, defaults: &Defaults) -> Vec<String> {
     // starts all the same (seen on 9.7.4).
     if !defaults.loads("mysql_clone") {
         arguments.push("--plugin-load-add=mysql_clone.so".to_owned());
+    }
+    // A node that is rebuilt from a donor which lags has lost what it wrote itself and the donor had yet to apply; without this
+    // it would never get that back, since a replica skips what bears its own server_id. With GTIDs nothing goes round in circles:
+    // each transaction is applied once. Without them the server refuses the option.
+    if defaults.value("gtid_mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ON")) {
+        arguments.push("--replicate-same-server-id=ON".to_owned());
     }
     arguments
 }
