@@ -7,11 +7,13 @@
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
 //! | copy a server's data, prove a copy, put it in place | [`Door::clone_data`], [`Scratch`], [`Swap`] |
+//! | make a backup, check it, bring it back | [`take_backup`], [`check_backup`], [`copy_backup`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
 //! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
 
 mod abandoned;
+mod backup;
 mod commits;
 mod control;
 mod copy;
@@ -27,6 +29,10 @@ mod places;
 mod process;
 mod session;
 
+pub use backup::{
+    BackupFile, BackupOrder, BackupOrigin, BackupPhase, BackupProgress, BackupRoom, Manifest, abandon_backup,
+    check_backup, check_backup_target, copy_backup, read_backup, take_backup,
+};
 pub use control::{
     AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,
 };

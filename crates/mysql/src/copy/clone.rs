@@ -26,6 +26,8 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 const SHORT: Duration = Duration::from_secs(10);
 /// How long the server may take to end a CLONE that was killed; seen: up to 0.7 s.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
+/// The stage in which everything is written out.
+const SYNCING: &str = "FILE SYNC";
 /// Longest name of a host that `clone_valid_donor_list` takes.
 const HOST_BYTES_MAX: usize = 255;
 
@@ -73,7 +75,8 @@ pub struct CloneLimits {
     /// `clone_max_network_bandwidth`, MiB a second; 0 for as fast as it goes. Differs from the one above where the
     /// transfer is compressed.
     pub network_mib_per_s: u32,
-    /// Ends a copy in which no byte has moved for so long. A CLONE waits for DDL on the donor, by default up to 300 s.
+    /// Ends a copy in which no byte has moved for so long; ten times as long while it is being synced, which shows no bytes.
+    /// A recipient whose donor has died goes on trying for minutes (seen on 9.7.4: longer than 60 s).
     pub stalled_after: Duration,
     /// All of it.
     pub deadline: Duration,
@@ -84,7 +87,7 @@ impl Default for CloneLimits {
         Self {
             data_mib_per_s: 0,
             network_mib_per_s: 0,
-            stalled_after: Duration::from_secs(600),
+            stalled_after: Duration::from_secs(60),
             deadline: Duration::from_secs(86_400),
         }
     }
@@ -152,7 +155,7 @@ impl Door {
                         match () {
                             () if ending.is_some() => None,
                             () if started.elapsed() >= limits.deadline => Some(Ending::Late),
-                            () if moved.0.elapsed() >= limits.stalled_after => Some(Ending::Stalled),
+                            () if moved.0.elapsed() >= patience(&limits, &moved.1) => Some(Ending::Stalled),
                             () => None,
                         }
                     }
@@ -255,21 +258,25 @@ async fn set_limits(link: &mut Link, order: &CloneOrder) -> Result<String, CopyE
     let row = sets.first().and_then(|rows| rows.first());
     let column = |index| row.and_then(|row| text(row, index)).unwrap_or_default();
     let number = |index| column(index).parse::<u64>().unwrap_or(0);
+    // An empty list is refused, and NULL is the default.
+    let before = match column(2) {
+        list if list.is_empty() => "DEFAULT".to_owned(),
+        list => quoted(&list),
+    };
     let set = |data: u64, network: u64, donors: &str| {
         format!(
             "SET GLOBAL clone_max_data_bandwidth = {data}, GLOBAL clone_max_network_bandwidth = {network}, \
-             GLOBAL clone_valid_donor_list = {}",
-            quoted(donors)
+             GLOBAL clone_valid_donor_list = {donors}"
         )
     };
     let donors = match &order.from {
-        CloneFrom::Local => column(2),
-        CloneFrom::Donor(donor) => format!("{}:{}", donor.host, donor.port),
+        CloneFrom::Local => before.clone(),
+        CloneFrom::Donor(donor) => quoted(&format!("{}:{}", donor.host, donor.port)),
     };
     let limits = order.limits;
     let wanted = set(limits.data_mib_per_s.into(), limits.network_mib_per_s.into(), &donors);
     link.run(what, wanted, until(SHORT)).await?;
-    Ok(set(number(0), number(1), &column(2)))
+    Ok(set(number(0), number(1), &before))
 }
 
 async fn restore_limits(link: &mut Link, before: &str) {
@@ -279,6 +286,10 @@ async fn restore_limits(link: &mut Link, before: &str) {
     if let Err(error) = link.run("restoring the limits of CLONE", before, until(SHORT)).await {
         tracing::warn!(%error, "the clone_… variables stay as this copy had them");
     }
+}
+
+fn patience(limits: &CloneLimits, now: &CopyProgress) -> Duration {
+    if now.stage == SYNCING { limits.stalled_after.saturating_mul(10) } else { limits.stalled_after }
 }
 
 fn too_slow(what: String, state: &'static str, after: Duration) -> CopyError {

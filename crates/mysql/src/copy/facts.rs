@@ -1,6 +1,7 @@
 //! What a copied folder is: how large, whether all parts are there, whose, and what the server on it says.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -133,7 +134,7 @@ pub fn strip_identity(data: &Path) -> Result<(), CopyError> {
     for name in ["auto.cnf", "mysqld-auto.cnf", "mysqld-auto.cnf.backup"] {
         let path = data.join(name);
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(CopyError::io("cannot remove", &path, error));
             }
             _ => {}
@@ -181,7 +182,7 @@ pub fn sync_all(folder: &Path) -> Result<(), CopyError> {
 }
 
 /// Everything below a folder, each folder after what is in it.
-pub(super) fn walk(
+pub(crate) fn walk(
     folder: &Path,
     each: &mut dyn FnMut(&Path, &std::fs::Metadata) -> Result<(), CopyError>,
 ) -> Result<(), CopyError> {
@@ -201,13 +202,20 @@ fn below(
     let entries = std::fs::read_dir(folder).map_err(|error| CopyError::io("cannot read", folder, error))?;
     for entry in entries {
         let path = entry.map_err(|error| CopyError::io("cannot read", folder, error))?.path();
-        let meta = std::fs::symlink_metadata(&path)
-            .map_err(|error| CopyError::io("cannot look at", &path, error))?;
+        let meta = match std::fs::symlink_metadata(&path) {
+            Ok(meta) => meta,
+            // A server that works in the folder removes its files meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(CopyError::io("cannot look at", &path, error)),
+        };
         *left = left.checked_sub(1).ok_or_else(|| {
             CopyError::incomplete(folder, format!("more than {FILES_MAX} files are below it"))
         })?;
         if meta.is_dir() {
-            below(&path, each, left, depth)?;
+            match below(&path, each, left, depth) {
+                Err(CopyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
+                outcome => outcome?,
+            }
         }
         each(&path, &meta)?;
     }

@@ -22,6 +22,10 @@ mod scratch;
 mod swap;
 mod work_folder;
 
+pub(crate) use facts::walk;
+pub(crate) use scratch::blocking;
+pub(crate) use work_folder::sync_folder;
+
 pub use clone::{CloneFrom, CloneLimits, CloneOrder, Cloned, Donor};
 pub use donor::LeftOut;
 pub use error::CopyError;

@@ -59,7 +59,7 @@ fn decode(rows: &Rows) -> CopyProgress {
             progress.network_bytes += number("NETWORK");
         }
         // They come in order; the last that has begun is the one.
-        if state == "In Progress" || state == "Completed" {
+        if state != "Not Started" {
             progress.stage = stage;
         }
     }

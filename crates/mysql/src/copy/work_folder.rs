@@ -79,6 +79,25 @@ impl WorkFolder {
         remove(&self.path.join(name))
     }
 
+    /// Makes it a folder like any other, with nothing in it but these: what was made in it is to stay. Blocking.
+    ///
+    /// # Errors
+    /// When something in it cannot be removed; it is still ours then.
+    pub(crate) fn keep_only(self, names: &[&str]) -> Result<PathBuf, CopyError> {
+        let entries =
+            std::fs::read_dir(&self.path).map_err(|error| CopyError::io("cannot read", &self.path, error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| CopyError::io("cannot read", &self.path, error))?;
+            let kept = entry.file_name().to_str().is_some_and(|name| name == MARK || names.contains(&name));
+            if !kept {
+                remove(&entry.path())?;
+            }
+        }
+        remove(&self.path.join(MARK))?;
+        sync_folder(&self.path)?;
+        Ok(self.path)
+    }
+
     /// Removes it with all that is in it, the mark last. Blocking.
     ///
     /// # Errors
@@ -115,7 +134,7 @@ fn remove(path: &Path) -> Result<(), CopyError> {
 }
 
 /// So that a name made, changed or removed in the folder survives a loss of power. Blocking.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), CopyError> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), CopyError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| CopyError::io("cannot sync", folder, error))
