@@ -40,6 +40,7 @@ pub(crate) type Tell = mpsc::Sender<Told>;
 pub(crate) struct Room {
     pub(crate) data: PathBuf,
     pub(crate) free_bytes: u64,
+    pub(crate) kept: usize,
 }
 
 pub(crate) async fn room(_options: &MysqldOptions) -> Result<Room, String> {

@@ -66,6 +66,8 @@ pub(crate) type Tell = mpsc::Sender<Told>;
 pub(crate) struct Room {
     pub(crate) data: PathBuf,
     pub(crate) free_bytes: u64,
+    /// Old data of earlier rebuilds that is kept.
+    pub(crate) kept: usize,
 }
 
 async fn blocking<T: Send + 'static>(
@@ -91,7 +93,11 @@ pub(crate) async fn room(options: &MysqldOptions) -> Result<Room, String> {
             path: beside.clone(),
             source: error.into(),
         })?;
-        Ok(Room { data: layout.data, free_bytes: space.f_bavail.saturating_mul(space.f_frsize) })
+        let kept = std::fs::read_dir(&beside).map_or(0, |entries| {
+            let is_kept = |name: &str| name.contains(".xenon-old-");
+            entries.flatten().filter(|entry| is_kept(&entry.file_name().to_string_lossy())).count()
+        });
+        Ok(Room { data: layout.data, free_bytes: space.f_bavail.saturating_mul(space.f_frsize), kept })
     })
     .await
 }

@@ -149,13 +149,11 @@ impl Agent {
     /// A rebuild of this agent's own idea is begun only while there is a reason: an operator may have brought the data back
     /// while the agent was down.
     fn still_needed(&mut self) -> bool {
-        let folder = &self.watch.faults.folder;
-        if Need::of(folder, self.local.server.as_ref(), &self.core.record().errant).is_some() {
-            return true;
-        }
-        if self.local.server.is_none() && self.began.elapsed() < JUST_STARTED {
-            // What its server is like is not known yet.
-            return false;
+        if !self.follows_well() {
+            // What its server is like may not be known yet.
+            let folder = &self.watch.faults.folder;
+            let need = Need::of(folder, self.local.server.as_ref(), &self.core.record().errant);
+            return need.is_some() || self.began.elapsed() > JUST_STARTED;
         }
         if let Some(job) = &mut self.rebuild.job {
             job.journal.ended = Some(Ended::Cancelled);
@@ -219,6 +217,7 @@ impl Agent {
             from,
             force,
             dry_run,
+            automatic: self.rebuild.job.as_ref().is_some_and(|job| job.is_active() && job.journal.automatic),
             mysqld: crate::mysqld::options(&self.config),
         }
     }

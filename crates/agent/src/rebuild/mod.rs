@@ -226,7 +226,8 @@ impl Agent {
         }
     }
 
-    fn look_whether_it_follows(&mut self) {
+    /// It replicates from the leader, has nothing that the leader lacks, and is in no doubt.
+    fn follows_well(&self) -> bool {
         let follows = self.local.server.as_ref().and_then(|server| server.replication.as_ref()).is_some_and(
             |replication| replication.receiver == ReceiverState::Running && replication.applier_running,
         );
@@ -234,8 +235,11 @@ impl Agent {
         let settled = matches!(state, State::Follower | State::Learner | State::Idle);
         // S3: the doubt goes when it has what the leader had; a leader meanwhile has all there is (I2).
         let caught_up = self.core.record().doubt.is_none();
-        let leads = self.core.is_open_leader();
-        if !(settled && follows && caught_up || leads) {
+        settled && follows && caught_up
+    }
+
+    fn look_whether_it_follows(&mut self) {
+        if !self.follows_well() && !self.core.is_open_leader() {
             return;
         }
         self.enter(
