@@ -1,5 +1,7 @@
 //! W4: the order of phases, what a restarted agent does, who gives, who may.
 
+#![allow(clippy::expect_used)]
+
 mod support;
 
 use support::*;

@@ -6,10 +6,14 @@ use crate::agent::Agent;
 use crate::hands;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use xenon_api::{DonorFacts, EventKind, Method, RebuildOptions, Refusal, Reply, Response};
 use xenon_election::State;
 use xenon_plan::rebuild::{Ended, Journal, Need, Phase, Recipient};
 
+/// What the check refuses is checked again so often, and so long.
+const CHECK_AGAIN: Duration = Duration::from_secs(2);
+const CHECKS_FOR: Duration = Duration::from_secs(60);
 /// An agent that has just started does not know yet what its server is like.
 const JUST_STARTED: Duration = Duration::from_secs(20);
 
@@ -187,6 +191,13 @@ impl Agent {
             self.rebuild.job = None;
             return;
         }
+        // After a restart no leader may be heard yet, and members change: a no costs a try only when it lasts.
+        let since = *job.checks_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < CHECKS_FOR {
+            job.again = Some(Instant::now() + CHECK_AGAIN);
+            return;
+        }
+        job.checks_since = None;
         job.journal.tries += 1;
         self.attempt_failed(&what, true);
     }

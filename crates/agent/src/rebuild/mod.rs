@@ -454,6 +454,7 @@ impl Agent {
         let Some(job) = &mut self.rebuild.job else { return };
         match checked {
             Ok(Checked { donor, lines }) => {
+                job.checks_since = None;
                 job.journal.tries += 1;
                 job.progress.total = donor.data_bytes;
                 job.progress.done = 0;
