@@ -17,6 +17,7 @@ pub mod observation;
 mod opened;
 mod patience;
 mod promote;
+pub mod purge;
 mod role;
 mod step;
 
