@@ -36,7 +36,7 @@ pub struct Purged {
     pub files_left: u64,
     /// Their size, bytes.
     pub bytes_left: u64,
-    /// What is in the oldest file that had to stay, the newest ones aside: somebody lacks some of it.
+    /// What kept the oldest file that had to stay, the newest ones aside: somebody lacks some of it.
     pub blocked: Option<GtidSet>,
     /// The server purged by itself until now, by age: that was switched off.
     pub stopped_expiry: bool,
@@ -151,11 +151,11 @@ async fn search(
     let mut blocked = None;
     while let Some(file) = search.wants().and_then(|number| files.get(number)) {
         let held = previous(link, &file.name, until).await?.subtract(&before_all);
-        let may_go = within.contains_set(&held);
-        if !may_go {
-            blocked = Some(held);
+        let lacking = held.subtract(within);
+        search.tell(lacking.is_empty());
+        if !lacking.is_empty() {
+            blocked = Some(lacking);
         }
-        search.tell(may_go);
     }
     Ok((search.found(), blocked))
 }

@@ -10,7 +10,9 @@ use xenon_gtid::GtidSet;
 /// Six files, of which file n holds transaction n, and an empty seventh; as a replica, read-only.
 async fn with_files(number: u8, settings: &str) -> Server {
     let server = Server::start_with(number, settings).await;
-    server.sql("SET GLOBAL super_read_only = 0, GLOBAL read_only = 0; CREATE DATABASE d; FLUSH BINARY LOGS").await;
+    server
+        .sql("SET GLOBAL super_read_only = 0, GLOBAL read_only = 0; CREATE DATABASE d; FLUSH BINARY LOGS")
+        .await;
     for table in 2..=6 {
         server.sql(&format!("CREATE TABLE d.t{table} (id INT); FLUSH BINARY LOGS")).await;
     }

@@ -206,7 +206,8 @@ impl PurgeWatch {
         PurgeVerdict::Within(within)
     }
 
-    /// Who holds what, for operators. `blocked`: what is in the oldest file that had to stay, the newest ones aside.
+    /// Who holds what, for operators. `blocked`: what kept the oldest file that had to stay, the newest ones
+    /// aside.
     pub fn holders(&mut self, now_ms: u64, blocked: Option<&GtidSet>) -> Vec<PurgeHolder> {
         let mut holders = Vec::new();
         for (id, known) in &self.members {

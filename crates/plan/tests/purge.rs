@@ -146,7 +146,10 @@ fn a_rebuild_holds_everything_and_goes_on_holding_when_its_agent_is_silent() {
     let rebuilt = PurgeAnswer { agrees: true, executed: None, hold: Some("it is rebuilt from b".to_owned()) };
     assert!(why(group.round(&[("b", has(90)), ("c", rebuilt)])).contains("it is rebuilt from b"));
     for _ in 0..3 {
-        assert!(why(group.round(&[("b", has(90))])).contains("it is rebuilt from b"), "its agent is restarted");
+        assert!(
+            why(group.round(&[("b", has(90))])).contains("it is rebuilt from b"),
+            "its agent is restarted"
+        );
     }
     // Its server starts: no job any more, and no word of what it has.
     let starts = PurgeAnswer { agrees: true, executed: None, hold: None };
@@ -158,7 +161,8 @@ fn a_rebuild_holds_everything_and_goes_on_holding_when_its_agent_is_silent() {
 #[test]
 fn a_rebuild_without_an_end_holds_until_the_limit() {
     let mut group = Group::new();
-    let busy = PurgeAnswer { agrees: true, executed: Some(set(70)), hold: Some("a backup is taken".to_owned()) };
+    let busy =
+        PurgeAnswer { agrees: true, executed: Some(set(70)), hold: Some("a backup is taken".to_owned()) };
     for _ in 0..=10 {
         why(group.round(&[("b", has(90)), ("c", busy.clone())]));
     }
