@@ -40,6 +40,8 @@ mod mysqld;
 mod observer;
 #[path = "../../crates/agent/src/peers.rs"]
 mod peers;
+#[path = "../../crates/agent/src/purge.rs"]
+mod purge;
 mod saver;
 mod signals;
 #[path = "../../crates/agent/src/status.rs"]

@@ -55,6 +55,7 @@ impl Agent {
             },
             Request::RaftDisable => self.ask_core(Ask::Disable).await,
             Request::RaftEnable => self.ask_core(Ask::Enable).await,
+            Request::PurgeBinlog { on } => self.set_purge(on),
             Request::MysqlStart => self.mysql_start(),
             Request::MysqlShutdown => self.mysql_shutdown().await,
             Request::MysqlKill => self.mysql_kill(),

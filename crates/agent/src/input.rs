@@ -3,14 +3,15 @@
 use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
 use crate::worker::{Done, StepReport};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xenon_api::{Call, Envelope, Reply};
-use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, SqlError};
+use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, Purged, SqlError};
 use xenon_plan::health::Probe;
 use xenon_plan::observation::ServerState;
+use xenon_plan::purge::PurgeAnswer;
 
 /// One thing that happened outside the loop.
 pub(crate) enum Input {
@@ -44,6 +45,10 @@ pub(crate) enum Input {
     Committing { began: Instant, sessions: BTreeSet<u64> },
     /// Where the server keeps its logs (V4).
     Logs(Box<LogPlaces>),
+    /// What the other members have executed; those that did not answer are left out.
+    PurgeAnswers(BTreeMap<String, PurgeAnswer>),
+    /// A round of purging binlogs has ended.
+    Purged(Box<Result<Purged, SqlError>>),
     /// One step of a plan has ended.
     Step(StepReport),
     /// The operation has ended.

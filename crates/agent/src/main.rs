@@ -19,6 +19,7 @@ mod log;
 mod mysqld;
 mod observer;
 mod peers;
+mod purge;
 mod saver;
 mod signals;
 mod status;

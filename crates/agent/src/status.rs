@@ -34,6 +34,8 @@ impl Agent {
             errant: record.errant.clone(),
             doing: self.local.doing.clone(),
             troubles: self.troubles(),
+            purge: self.purge.status(),
+            holds_binlogs: self.holds_binlogs(),
             last_promotion: self.events.last_promotion(),
             config_path: self.config_path.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -58,7 +60,8 @@ impl Agent {
             "the cluster is paused: nobody is elected, whatever happens (end it: xenoncli cluster resume)"
                 .to_owned()
         });
-        [degraded, doubt, paused].into_iter().flatten().chain(self.local.troubles.iter().cloned()).collect()
+        let lasting = self.local.troubles.iter().cloned().chain(self.purge.troubles());
+        [degraded, doubt, paused].into_iter().flatten().chain(lasting).collect()
     }
 
     fn mysqld_status(&self) -> MysqldStatus {

@@ -11,8 +11,8 @@ mod status;
 pub use call::{Call, Refusal, Reply, Request, Response};
 pub use event::{Event, EventKind, EventPage};
 pub use status::{
-    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,
-    TimingStatus,
+    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,
+    ReplicationStatus, TimingStatus,
 };
 
 use serde::{Deserialize, Serialize};

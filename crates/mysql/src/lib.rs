@@ -5,6 +5,7 @@
 //! | look at the server | [`Door::observe`] |
 //! | see whether it still serves | [`Door::probe`] |
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
+//! | make room in the binlog | [`Door::purge_binlogs`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
@@ -23,6 +24,7 @@ mod look;
 mod options;
 mod places;
 mod process;
+mod purge;
 mod session;
 
 pub use control::{
@@ -41,3 +43,4 @@ pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
     find_mysqld, folder_of,
 };
+pub use purge::Purged;
