@@ -50,6 +50,8 @@ mod status;
 mod steps;
 #[path = "../../crates/agent/src/store.rs"]
 mod store;
+#[path = "../../crates/agent/src/streams.rs"]
+mod streams;
 pub mod story;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;

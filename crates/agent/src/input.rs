@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use xenon_api::{Call, Envelope, Reply};
+use xenon_api::{Call, Envelope, Reply, StreamRequest};
+use xenon_channel::StreamedAnswer;
 use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, Purged, SqlError};
 use xenon_plan::health::Probe;
 use xenon_plan::observation::ServerState;
@@ -19,6 +20,8 @@ pub(crate) enum Input {
     Peer(Envelope),
     /// A call of the command line.
     Call { call: Call, reply: oneshot::Sender<Reply> },
+    /// A member asks for a stream; the channel has proved who it is. The answer is the stream, or why not.
+    Stream { request: StreamRequest, reply: oneshot::Sender<Result<StreamedAnswer, String>> },
     /// A look at the server has ended. `began`: what was changed later is not in it.
     Looked { began: Instant, result: Box<Result<ServerState, SqlError>> },
     /// A probe has ended. `began`: what was asked of a process that is gone by now says nothing.

@@ -25,6 +25,7 @@ mod signals;
 mod status;
 mod steps;
 mod store;
+mod streams;
 mod troubles;
 mod worker;
 
