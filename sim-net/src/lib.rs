@@ -41,6 +41,8 @@ mod mysqld;
 mod observer;
 #[path = "../../crates/agent/src/peers.rs"]
 mod peers;
+#[path = "../../crates/agent/src/purge.rs"]
+mod purge;
 #[path = "../../crates/agent/src/rebuild/mod.rs"]
 mod rebuild;
 mod saver;
@@ -52,6 +54,8 @@ mod steps;
 #[path = "../../crates/agent/src/store.rs"]
 mod store;
 pub mod story;
+#[path = "../../crates/agent/src/streams.rs"]
+mod streams;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

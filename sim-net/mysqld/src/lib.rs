@@ -21,6 +21,6 @@ pub use door::Door;
 pub use process::Mysqld;
 pub use real::{
     Applied, DiskError, DiskLimits, DoorOptions, Ensured, ExitRecord, ExitSeen, Frozen, LogPlaces,
-    MarkerWritten, MysqldOptions, Places, ReadOnlyOutcome, RestartDecision, RestartPolicy, Secret, SeenBy,
-    SqlError, StartError, folder_of, position_on_disk,
+    MarkerWritten, MysqldOptions, Places, Purged, ReadOnlyOutcome, RestartDecision, RestartPolicy, Secret,
+    SeenBy, SqlError, StartError, folder_of, position_on_disk,
 };
