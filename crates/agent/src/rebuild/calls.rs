@@ -177,12 +177,10 @@ impl Agent {
         let Some(job) = &mut self.rebuild.job else { return };
         let Refused { what, cure } = refused;
         if let Some(reply) = job.reply.take() {
-            job.journal.ended = Some(Ended::Failed);
-            job.journal.last_error.clone_from(&what);
-            let text = format!("no rebuild: {what}");
-            job.line(text.clone());
-            self.events.push(EventKind::Trouble, text);
+            self.events.push(EventKind::Trouble, format!("no rebuild: {what}"));
             let _ = reply.send(no(what, cure));
+            // Nothing was begun, so nothing has failed.
+            self.rebuild.job = None;
             return;
         }
         if job.journal.automatic && job.journal.tries == 0 {

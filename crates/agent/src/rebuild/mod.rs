@@ -351,6 +351,11 @@ impl Agent {
                     }
                 }
             };
+            // What it told last comes before that it has ended.
+            while let Ok(told) = told.try_recv() {
+                let news = News { work: id, what: What::Told(told) };
+                let _ = reports.send(Input::Rebuild(Box::new(news))).await;
+            }
             let _ = reports.send(Input::Rebuild(Box::new(News { work: id, what }))).await;
         });
         if let Some(job) = &mut self.rebuild.job {
