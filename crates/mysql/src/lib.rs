@@ -52,5 +52,5 @@ pub use options::{DoorOptions, Secret};
 pub use places::Places;
 pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
-    find_mysqld, folder_of,
+    find_mysqld, folder_of, mysqld_version,
 };
