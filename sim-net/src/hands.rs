@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use xenon_gtid::GtidSet;
 use xenon_mysql::{Door, MysqldOptions, Secret};
 use xenon_plan::rebuild::OnDisk;
 
@@ -77,4 +78,62 @@ pub(crate) async fn give_up(_order: &Order) -> Result<(), String> {
 
 pub(crate) async fn donor(_door: &Door, _data: &Path) -> Result<u64, String> {
     Err(NONE.to_owned())
+}
+
+#[derive(Debug)]
+pub(crate) struct BackupFacts {
+    pub(crate) data_bytes: u64,
+    pub(crate) executed: GtidSet,
+    pub(crate) wanted_bytes: u64,
+    pub(crate) free_bytes: u64,
+    pub(crate) own_data: Option<String>,
+    pub(crate) line: String,
+}
+
+pub(crate) async fn backup_facts(_order: &Order, _backup: &Path) -> Result<BackupFacts, String> {
+    Err(NONE.to_owned())
+}
+
+pub(crate) async fn copy_backup(_order: &Order, _backup: &Path, _tell: &Tell) -> Result<(), String> {
+    Err(NONE.to_owned())
+}
+
+#[expect(dead_code, reason = "the real one's shape")]
+pub(crate) struct BackupOrder {
+    pub(crate) mysqld: MysqldOptions,
+    pub(crate) door: Door,
+    pub(crate) to: PathBuf,
+    pub(crate) throttle_mib_per_s: u32,
+    pub(crate) origin: xenon_mysql::BackupOrigin,
+}
+
+pub(crate) async fn check_backup(_order: &BackupOrder) -> Result<u64, String> {
+    Err(NONE.to_owned())
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "the real one's shape")]
+pub(crate) enum BackupEnd {
+    Done { bytes: u64, files: usize, executed: GtidSet },
+    Cancelled,
+    Failed(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BackupAt {
+    pub(crate) phase: &'static str,
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+}
+
+pub(crate) async fn take_backup(
+    _order: &BackupOrder,
+    _cancel: watch::Receiver<bool>,
+    _tell: mpsc::Sender<BackupAt>,
+) -> BackupEnd {
+    BackupEnd::Failed(NONE.to_owned())
+}
+
+pub(crate) async fn clean_up_backup(_door: &Door, _to: &Path) -> Result<(), String> {
+    Ok(())
 }

@@ -8,6 +8,8 @@
 mod address;
 #[path = "../../crates/agent/src/agent.rs"]
 mod agent;
+#[path = "../../crates/agent/src/backup.rs"]
+mod backup;
 #[path = "../../crates/agent/src/boot.rs"]
 mod boot;
 #[path = "../../crates/agent/src/calls.rs"]

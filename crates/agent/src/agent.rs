@@ -1,6 +1,7 @@
 //! The loop: one task that owns the election core and the picture of the local server, and decides nothing
 //! itself. What happens comes in as [`Input`]; the core and the plans say what follows; workers do it.
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
@@ -50,6 +51,7 @@ pub(crate) struct Agent {
     pub(crate) watch: FaultWatch,
     pub(crate) purge: Purge,
     pub(crate) rebuild: Rebuild,
+    pub(crate) backups: Backups,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
@@ -115,6 +117,7 @@ impl Agent {
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
             Input::Rebuild(news) => self.on_rebuild_news(*news).await,
+            Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),
             Input::Stop => self.on_stop().await,
         }

@@ -2,6 +2,7 @@
 
 use crate::address::address_file;
 use crate::agent::{Agent, SAVE};
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
@@ -171,6 +172,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         watch: FaultWatch::default(),
         purge: Purge::new(&config),
         rebuild: Rebuild::new(&config.raft.meta_datadir),
+        backups: Backups::new(&config.raft.meta_datadir),
         counters: Counters::default(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),
@@ -184,6 +186,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         agent.on_started(mysqld);
     }
     agent.take_up_rebuild().await;
+    agent.clean_up_backup();
     signals.report(inputs);
     agent.carry_out(first).await;
     agent.run(inbox).await;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use xenon_gtid::GtidSet;
 use xenon_mysql::{
     CloneFrom, CloneLimits, CloneOrder, CopyError, CopyProgress, Donor, Door, Layout, MysqldOptions, Scratch,
     ScratchOptions, Secret, Swap, SwapState, WorkFolder,
@@ -24,6 +25,11 @@ const SCRATCH_MIB: u32 = 64;
 const END: Duration = Duration::from_secs(10);
 /// How long the donor's agent may look at the size of its data.
 const SIZE: Duration = Duration::from_secs(20);
+
+/// How long this node's own server may take to say what data it has.
+const FACTS: Duration = Duration::from_secs(5);
+/// Between two words on how far a restore's copy is.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// Where a rebuild's folders are; durable as part of its journal.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -305,4 +311,169 @@ pub(crate) async fn donor(door: &Door, data: &Path) -> Result<u64, String> {
     let loaded = async { door.control(ASK).await?.load_clone_plugin(ASK).await };
     loaded.await.map_err(|error| format!("its server cannot give: {error}"))?;
     data_bytes(data).await
+}
+
+/// What a backup is, and what stands in its way here.
+#[derive(Debug)]
+pub(crate) struct BackupFacts {
+    pub(crate) data_bytes: u64,
+    pub(crate) executed: GtidSet,
+    pub(crate) wanted_bytes: u64,
+    pub(crate) free_bytes: u64,
+    /// This node has data: what.
+    pub(crate) own_data: Option<String>,
+    /// What it is, as a sentence.
+    pub(crate) line: String,
+}
+
+pub(crate) async fn backup_facts(order: &Order, backup: &Path) -> Result<BackupFacts, String> {
+    let manifest = xenon_mysql::read_backup(backup).await.map_err(|error| error.to_string())?;
+    let program =
+        xenon_mysql::mysqld_version(&order.mysqld.mysqld).await.map_err(|error| error.to_string())?;
+    manifest.suits(program)?;
+    let room = room(&order.mysqld).await?;
+    if backup.starts_with(&room.data) {
+        return Err(format!("{} is inside the data folder that it is to replace", backup.display()));
+    }
+    let line = format!(
+        "the backup is of {}, MySQL {}, {} MiB in {} files, with the transactions {}",
+        manifest.origin.node,
+        manifest.server_version,
+        manifest.bytes >> 20,
+        manifest.files.len(),
+        xenon_plan::brief(&manifest.gtid_executed)
+    );
+    Ok(BackupFacts {
+        data_bytes: manifest.bytes,
+        wanted_bytes: xenon_plan::rebuild::room_needed(manifest.bytes),
+        free_bytes: room.free_bytes,
+        own_data: own_data(&order.door, &room.data).await,
+        executed: manifest.gtid_executed,
+        line,
+    })
+}
+
+/// A server that was only initialised has none.
+async fn own_data(door: &Door, data: &Path) -> Option<String> {
+    match door.facts(FACTS).await {
+        Ok(facts) if facts.executed.is_empty() && facts.tables == 0 => None,
+        Ok(facts) => Some(format!(
+            "its server has {} table(s) and {} transaction(s)",
+            facts.tables,
+            facts.executed.count()
+        )),
+        Err(error) => {
+            let entries = std::fs::read_dir(data).ok()?.next();
+            entries.is_some().then(|| {
+                format!(
+                    "{} is not empty, and its server cannot be asked what is in it ({error})",
+                    data.display()
+                )
+            })
+        }
+    }
+}
+
+/// Copies a backup into a new folder beside the data folder; each byte is compared with its checksum.
+pub(crate) async fn copy_backup(order: &Order, backup: &Path, tell: &Tell) -> Result<(), String> {
+    let options = order.mysqld.clone();
+    let work = blocking(move || {
+        let layout = Layout::of(&options)?;
+        WorkFolder::open(layout.beside(), WORK_FOLDER, &model(&layout).0)
+    })
+    .await?;
+    Scratch::end_stale(work.path()).await.map_err(|error| error.to_string())?;
+    clear(&work).await?;
+    let manifest = xenon_mysql::read_backup(backup).await.map_err(|error| error.to_string())?;
+    let (to, total) = (work.path().join(COPY), manifest.bytes);
+    // Dropped with this future: then the copying ends, too.
+    let (_hold, cancel) = watch::channel(false);
+    let (count, mut counted) = watch::channel(0_u64);
+    let each = move |bytes| count.send_modify(|done| *done += bytes);
+    let mut copying = std::pin::pin!(xenon_mysql::copy_backup(backup, &manifest, &to, cancel, each));
+    let mut told = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            copied = &mut copying => {
+                copied.map_err(|error| error.to_string())?;
+                let _ = tell.send(Told::Bytes { done: total, total }).await;
+                let (backup, to) = (backup.join("data"), to.clone());
+                // Where the data folder is lost, nothing else says whose it was.
+                return blocking(move || xenon_mysql::own_like(&to, &backup)).await;
+            }
+            Ok(()) = counted.changed() => {
+                let done = *counted.borrow_and_update();
+                if told.elapsed() >= TELL_EVERY {
+                    told = tokio::time::Instant::now();
+                    let _ = tell.send(Told::Bytes { done, total }).await;
+                }
+            }
+        }
+    }
+}
+
+/// A backup's order, from what the agent knows.
+pub(crate) type BackupOrder = xenon_mysql::BackupOrder;
+
+/// All that can be told before a backup begins.
+pub(crate) async fn check_backup(order: &BackupOrder) -> Result<u64, String> {
+    let room = xenon_mysql::check_backup_target(order).await.map_err(|error| error.to_string())?;
+    Ok(room.data_bytes)
+}
+
+/// How a backup ended.
+#[derive(Debug)]
+pub(crate) enum BackupEnd {
+    Done { bytes: u64, files: usize, executed: GtidSet },
+    Cancelled,
+    Failed(String),
+}
+
+/// How far a backup is: its phase's word, and bytes of that phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BackupAt {
+    pub(crate) phase: &'static str,
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+}
+
+/// Makes a backup; dropping the future ends it, and leaves the rest to [`clean_up_backup`].
+pub(crate) async fn take_backup(
+    order: &BackupOrder,
+    cancel: watch::Receiver<bool>,
+    tell: mpsc::Sender<BackupAt>,
+) -> BackupEnd {
+    let (progress, mut seen) = watch::channel(xenon_mysql::BackupProgress::default());
+    let mut taking = std::pin::pin!(xenon_mysql::take_backup(order, &progress, cancel));
+    let mut told = (tokio::time::Instant::now(), "");
+    loop {
+        tokio::select! {
+            taken = &mut taking => return match taken {
+                Ok(manifest) => BackupEnd::Done {
+                    bytes: manifest.bytes,
+                    files: manifest.files.len(),
+                    executed: manifest.gtid_executed,
+                },
+                Err(CopyError::Cancelled { .. }) => BackupEnd::Cancelled,
+                Err(error) => BackupEnd::Failed(error.to_string()),
+            },
+            Ok(()) = seen.changed() => {
+                let now = *seen.borrow_and_update();
+                let at = BackupAt { phase: now.phase.word(), done: now.done_bytes, total: now.total_bytes };
+                if told.1 != at.phase || told.0.elapsed() >= TELL_EVERY {
+                    told = (tokio::time::Instant::now(), at.phase);
+                    let _ = tell.send(at).await;
+                }
+            }
+        }
+    }
+}
+
+/// What an agent that was killed has left of a backup. The statement that it left in the server is ended first.
+pub(crate) async fn clean_up_backup(door: &Door, to: &Path) -> Result<(), String> {
+    // Without a server there is none.
+    if let Err(error) = door.control(FACTS).await {
+        tracing::debug!(%error, "no statement of an earlier agent is looked for");
+    }
+    xenon_mysql::abandon_backup(to).await.map_err(|error| error.to_string())
 }

@@ -59,6 +59,8 @@ pub(crate) enum Input {
     Done(Done),
     /// A phase of a rebuild has something to say.
     Rebuild(Box<News>),
+    /// A backup has something to say.
+    Backup(Box<crate::backup::News>),
     /// A hook has ended.
     Hook { up: bool, result: Result<String, HookFailure> },
     /// SIGTERM or SIGINT.

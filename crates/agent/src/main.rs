@@ -2,6 +2,7 @@
 
 mod address;
 mod agent;
+mod backup;
 mod boot;
 mod calls;
 mod chance;

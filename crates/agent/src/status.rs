@@ -2,7 +2,9 @@
 
 use crate::agent::Agent;
 use crate::rebuild::Job;
-use xenon_api::{BackupStatus, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus};
+use xenon_api::{
+    BackupStatus, JobKind, JobStatus, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,
+};
 use xenon_plan::observation::{ReceiverState, Replication};
 
 impl Agent {
@@ -30,7 +32,7 @@ impl Agent {
             mysqld: self.mysqld_status(),
             mysql: self.mysql_status(),
             backup: self.backup_status(),
-            job: self.rebuild.job.as_ref().map(Job::status),
+            job: self.job_status(),
             doubt: record.doubt.as_ref().map(|doubt| doubt.reason.clone()),
             rejoin: config.map(|config| config.rejoin).unwrap_or_default(),
             counters: self.counters,
@@ -71,10 +73,22 @@ impl Agent {
 
     /// In the words of the Go tool's table.
     fn backup_status(&self) -> BackupStatus {
-        let job = self.rebuild.job.as_ref();
-        let state = if job.is_some_and(Job::is_active) { "REBUILDING" } else { "NONE" };
-        let last_error = job.map(|job| job.journal.last_error.clone()).unwrap_or_default();
-        BackupStatus { state: state.to_owned(), last_error }
+        let Some(job) = self.job_status() else {
+            return BackupStatus { state: "NONE".to_owned(), last_error: String::new() };
+        };
+        let state = match job.kind {
+            _ if !job.is_active() => "NONE",
+            JobKind::Backup => "BACKUPING",
+            JobKind::Rebuild => "REBUILDING",
+            JobKind::Restore => "RESTORING",
+        };
+        BackupStatus { state: state.to_owned(), last_error: job.last_error }
+    }
+
+    /// The one under way, else the one that began last.
+    fn job_status(&self) -> Option<JobStatus> {
+        let jobs = [self.rebuild.job.as_ref().map(Job::status), self.backups.status()];
+        jobs.into_iter().flatten().max_by_key(|job| (job.is_active(), job.started_unix_ms))
     }
 
     fn mysqld_status(&self) -> MysqldStatus {

@@ -1,7 +1,7 @@
 //! What the command line asks an agent, and what it answers.
 
 use crate::event::EventPage;
-use crate::job::{DonorFacts, RebuildOptions};
+use crate::job::{BackupOptions, DonorFacts, RebuildOptions, RestoreOptions};
 use crate::status::NodeStatus;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -83,6 +83,12 @@ pub enum Request {
     Rebuild(RebuildOptions),
     /// Give the rebuild up, as long as nothing of this node's own data has been touched.
     CancelRebuild,
+    /// Copy this node's data into a folder, prove the copy, and keep it.
+    Backup(BackupOptions),
+    /// End the backup, or the restore as long as nothing of this node's own data has been touched.
+    CancelBackup,
+    /// W4: put a backup in the place of this node's data.
+    Restore(RestoreOptions),
     /// Between agents: how large is the data here, and where is its server? Asked before a copy.
     DonorFacts,
     /// Between agents: may this node be rebuilt now? The leader lets one at a time. Asked again while it goes on.
@@ -126,6 +132,9 @@ impl Request {
             Request::SetRejoin { .. } => "cluster set --rejoin",
             Request::Rebuild(_) => "mysql rebuildme",
             Request::CancelRebuild => "mysql cancelrebuild",
+            Request::Backup(_) => "mysql backup",
+            Request::CancelBackup => "mysql cancelbackup",
+            Request::Restore(_) => "mysql restore",
             Request::DonorFacts => "donor facts",
             Request::MayRebuild { .. } => "may rebuild",
             Request::Events { .. } => "events",

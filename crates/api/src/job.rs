@@ -147,6 +147,24 @@ pub struct RebuildOptions {
     pub dry_run: bool,
 }
 
+/// An operator's wish for a backup of the node that is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BackupOptions {
+    /// The folder, on the node's own host: absolute, new or empty.
+    pub to: String,
+    /// At most so many MiB a second; `None` = as fast as it goes.
+    pub throttle_mib_s: Option<u32>,
+}
+
+/// An operator's wish to bring a backup back on the node that is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RestoreOptions {
+    /// The backup's folder, on the node's own host: absolute.
+    pub from: String,
+    /// Though this node has data of its own, which is moved aside and kept.
+    pub force: bool,
+}
+
 /// What a node says of its data to one who wants to copy it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DonorFacts {

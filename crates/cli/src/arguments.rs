@@ -262,6 +262,50 @@ pub(crate) enum MysqlCommand {
     Rebuildme(RebuildArguments),
     /// End the rebuild of this host's server, as long as its own data is untouched.
     Cancelrebuild,
+    /// Copy this host's data into a folder, and prove the copy.
+    #[command(
+        after_help = "The folder is made by it: an absolute path, new or empty, on this host, outside of the data folder. The server \
+        copies itself as of one moment and serves on; a server of the agent's own then starts on the copy, and every file \
+        gets its checksum. It is made as DIR.incomplete and named DIR when it is whole.\n\n\
+        Example:  xenoncli mysql backup --to=/backup/2026-11-28 --throttle=100"
+    )]
+    Backup(BackupArguments),
+    /// End the backup that goes on, or a restore as long as this host's own data is untouched.
+    Cancelbackup,
+    /// Put a backup in the place of this host's data.
+    #[command(
+        after_help = "For a fresh node, which then joins: xenoncli cluster add. Every byte is compared with the backup's checksums \
+        before anything of this host's own data is touched. A leader is refused, and so is a node with data of its own \
+        unless --force is given: then that data is moved aside and kept.\n\n\
+        Example:  xenoncli mysql restore --from=/backup/2026-11-28"
+    )]
+    Restore(RestoreArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The backup's folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: String,
+    /// Copy at most so many MiB a second.
+    #[arg(long, value_name = "MIB/S", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) throttle: Option<u32>,
+    /// Return as soon as it has begun.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The backup's folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: String,
+    /// Though this host's server has data of its own.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Return as soon as the copying has begun.
+    #[arg(long)]
+    pub(crate) detach: bool,
 }
 
 #[derive(Debug, Args)]
@@ -323,6 +367,9 @@ mod tests {
             "cluster set 10.0.0.1:8801 --priority default",
             "cluster set --rejoin ask",
             "mysql rebuildme",
+            "mysql backup --to=/backup/1",
+            "mysql cancelbackup",
+            "mysql restore --from /backup/1 --force",
             "mysql rebuildme --from=10.0.0.1:8801 --force",
             "cluster status -c /etc/xenon.json --output json",
             "init --address=10.0.0.1 --port=8801 --vip=10.0.0.9 --repluser=repl --replpwd=x",

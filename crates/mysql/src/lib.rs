@@ -54,6 +54,6 @@ pub use options::{DoorOptions, Secret};
 pub use places::Places;
 pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
-    find_mysqld, folder_of,
+    find_mysqld, folder_of, mysqld_version,
 };
 pub use purge::Purged;

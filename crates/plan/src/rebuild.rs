@@ -116,6 +116,9 @@ pub struct Journal {
     pub automatic: bool,
     /// The donor that the operator wants.
     pub from: Option<String>,
+    /// It is a restore: the data comes from the backup in this folder, and from no donor.
+    #[serde(default)]
+    pub backup: Option<String>,
     /// At most so many MiB a second.
     pub throttle_mib_s: Option<u32>,
     /// Though this node was well.
@@ -138,6 +141,13 @@ pub struct Journal {
     pub started_unix_ms: u64,
     /// How it ended; `None` while it goes on.
     pub ended: Option<Ended>,
+}
+
+impl Journal {
+    /// What an operator calls it.
+    pub fn word(&self) -> &'static str {
+        if self.backup.is_some() { "restore" } else { "rebuild" }
+    }
 }
 
 /// What is on the disk of the folders that take each other's place.

@@ -52,6 +52,9 @@ impl Agent {
             return;
         }
         self.rebuild.auto.next_look = Some(now + LOOK_EVERY);
+        if self.backups.is_active() {
+            return;
+        }
         let Some(config) = self.core.record().config.as_ref() else { return };
         let takes_part = !self.leads() && !matches!(self.core.state(), State::Stopped | State::Candidate);
         let policy = config.rejoin;

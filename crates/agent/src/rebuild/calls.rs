@@ -17,7 +17,7 @@ const CHECKS_FOR: Duration = Duration::from_secs(60);
 /// An agent that has just started does not know yet what its server is like.
 const JUST_STARTED: Duration = Duration::from_secs(20);
 
-fn no(what: impl Into<String>, cure: impl Into<String>) -> Reply {
+pub(super) fn no(what: impl Into<String>, cure: impl Into<String>) -> Reply {
     Reply::Refused(Refusal { what: what.into(), cure: cure.into(), ask: None })
 }
 
@@ -78,6 +78,9 @@ impl Agent {
                 "use --method clone: both servers copy by themselves",
             ));
         }
+        if let Some(refused) = self.other_job() {
+            return Some(refused);
+        }
         if let Some(phase) = self.rebuild.phase() {
             return Some(no(
                 format!("this node is being rebuilt already (phase {phase})"),
@@ -95,12 +98,13 @@ impl Agent {
 
     pub(crate) fn cancel_rebuild(&mut self) -> Reply {
         let Some(job) = self.rebuild.job.as_mut().filter(|job| job.is_active()) else {
-            return no("no rebuild goes on here", "nothing to cancel");
+            return no("no rebuild or restore goes on here", "nothing to cancel");
         };
         let phase = job.journal.phase;
         if !phase.may_be_cancelled() {
             let what = format!(
-                "the rebuild is at \"{phase}\": the copy is proved, and this node's data is being replaced by it"
+                "the {} is at \"{phase}\": the copy is proved, and this node's data is being replaced by it",
+                job.journal.word()
             );
             return no(what, "wait until it is done; the old data is kept until then");
         }
@@ -109,7 +113,10 @@ impl Agent {
         }
         job.journal.ended = Some(Ended::Cancelled);
         job.cancelled_by_hand = true;
-        let text = format!("the rebuild was cancelled at \"{phase}\"; this node's own data is untouched");
+        let text = format!(
+            "the {} was cancelled at \"{phase}\"; this node's own data is untouched",
+            job.journal.word()
+        );
         job.line(text.clone());
         if let Some(reply) = job.reply.take() {
             let _ = reply.send(no("the rebuild was cancelled", "begin it again: xenoncli mysql rebuildme"));
@@ -146,6 +153,12 @@ impl Agent {
             return;
         }
         let Some(job) = &self.rebuild.job else { return };
+        if let Some(backup) = job.journal.backup.clone() {
+            let (order, force) = (self.copy_order(), job.journal.force);
+            return self.work(|_| async move {
+                What::Checked(Box::new(super::restore::check(&order, backup.as_ref(), force).await))
+            });
+        }
         let order = self.check_order(job.journal.from.clone(), job.journal.force, false);
         self.work(|_| async move { What::Checked(Box::new(check(order).await)) });
     }
@@ -248,7 +261,8 @@ impl Agent {
             throttle_mib_s: journal.throttle_mib_s.unwrap_or(0),
             places: places.clone(),
             stamp: format!("{}-{}", journal.started_unix_ms, journal.tries),
-            keep_old: !journal.errant.is_empty(),
+            // W4: what an operator put a backup over may be the only copy of something.
+            keep_old: !journal.errant.is_empty() || journal.backup.is_some() && journal.force,
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    fn on_bytes(&mut self, done: u64, total: u64) {
+    pub(crate) fn on_bytes(&mut self, done: u64, total: u64) {
         let now = Instant::now();
         self.done = done;
         // The donor's own number is a guess of what its files hold; the servers know better once they have counted.
@@ -63,7 +63,7 @@ impl Progress {
         }
     }
 
-    fn bytes_per_s(&self) -> u64 {
+    pub(crate) fn bytes_per_s(&self) -> u64 {
         let (Some((from, before)), Some((to, after))) = (self.seen.front(), self.seen.back()) else {
             return 0;
         };
@@ -161,11 +161,16 @@ impl Job {
             None => JobState::Running,
         };
         JobStatus {
-            kind: JobKind::Rebuild,
+            kind: if self.journal.backup.is_some() { JobKind::Restore } else { JobKind::Rebuild },
             state,
             phase: self.journal.phase.word().to_owned(),
             by: self.journal.by.clone(),
-            donor: self.journal.donor.as_ref().map(|donor| NodeId::new(donor.id.clone())),
+            donor: self
+                .journal
+                .donor
+                .as_ref()
+                .filter(|_| self.journal.backup.is_none())
+                .map(|donor| NodeId::new(donor.id.clone())),
             bytes_done: done,
             bytes_total: total,
             percent,

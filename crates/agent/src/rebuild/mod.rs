@@ -9,10 +9,11 @@ mod check;
 mod hold;
 mod job;
 mod journal;
+mod restore;
 mod turns;
 
 use job::Work;
-pub(crate) use job::{Job, News};
+pub(crate) use job::{Job, News, Progress, bytes};
 
 use crate::agent::Agent;
 use crate::hands;
@@ -76,19 +77,23 @@ impl Agent {
         let what = match resume {
             Resume::Nothing if journal.ended.is_none() => {
                 journal.ended = Some(Ended::Cancelled);
-                format!("the rebuild that was at \"{phase}\" is over: the data folder holds other data now")
+                format!(
+                    "the {} that was at \"{phase}\" is over: the data folder holds other data now",
+                    journal.word()
+                )
             }
             Resume::Nothing => return self.rebuild.job = Some(Job::new(journal, places)),
             Resume::Anew => {
                 journal.phase = Phase::Check;
                 journal.last_error = format!("the agent ended at \"{phase}\"");
                 format!(
-                    "the rebuild that was at \"{phase}\" begins anew; nothing of the old data was touched"
+                    "the {} that was at \"{phase}\" begins anew; nothing of the old data was touched",
+                    journal.word()
                 )
             }
             Resume::At(to) => {
                 journal.phase = to;
-                format!("the rebuild that was at \"{phase}\" goes on with \"{to}\"")
+                format!("the {} that was at \"{phase}\" goes on with \"{to}\"", journal.word())
             }
         };
         self.events.push(EventKind::Job, what.clone());
@@ -133,6 +138,12 @@ impl Agent {
 
     fn copy_for_rebuild(&mut self) {
         let order = self.copy_order();
+        let backup = self.rebuild.job.as_ref().and_then(|job| job.journal.backup.clone());
+        if let Some(backup) = backup {
+            return self.work(|tell| async move {
+                What::Copied(hands::copy_backup(&order, backup.as_ref(), &tell).await)
+            });
+        }
         let own = self.local.server.is_some() && self.local.health.verdict() == Verdict::Serving;
         // A server whose files were deleted cannot be trusted to read its own plugins, and is about to end.
         let own = own && !self.watch.faults.folder.is_lost();
@@ -157,7 +168,7 @@ impl Agent {
         self.step(Event::DataReplaced { by, reason }).await;
         let record = self.core.record();
         // S3: nothing is changed in the folder before the doubt is on disk.
-        let told = record.doubt.is_some() || record.term == 0;
+        let told = record.doubt.is_some() || record.term == 0 || record.config.is_none();
         if !self.core.is_saved() || !told {
             return self
                 .attempt_failed("the agent's record could not be saved, so the data stays as it is", true);
@@ -239,6 +250,11 @@ impl Agent {
     }
 
     fn look_whether_it_follows(&mut self) {
+        if self.core.record().config.is_none() {
+            let line = "mysqld serves the backup's data, read-only; this node belongs to no cluster yet (take it in, or \
+                        form one: xenoncli cluster add)";
+            return self.enter(Phase::Clean, line.to_owned());
+        }
         if !self.follows_well() && !self.core.is_open_leader() {
             return;
         }
@@ -302,17 +318,20 @@ impl Agent {
         let Some(job) = &mut self.rebuild.job else { return };
         why.clone_into(&mut job.journal.last_error);
         let number = job.journal.tries + 1;
+        // A backup that is damaged or does not start will not be better the next time.
+        let may_repeat = may_repeat && job.journal.backup.is_none();
         let pause = pause_before_try_s(number, job.journal.automatic).filter(|_| may_repeat);
+        let word = job.journal.word();
         let at = job.journal.phase;
         let text = match pause {
             Some(seconds) => {
                 job.journal.phase = Phase::Check;
                 job.again = Some(Instant::now() + Duration::from_secs(seconds));
-                format!("the rebuild failed at \"{at}\": {why}; try {number} begins in {seconds} s")
+                format!("the {word} failed at \"{at}\": {why}; try {number} begins in {seconds} s")
             }
             None => {
                 job.journal.ended = Some(Ended::Failed);
-                format!("the rebuild was given up at \"{at}\": {why}")
+                format!("the {word} was given up at \"{at}\": {why}")
             }
         };
         job.line(text.clone());
@@ -484,7 +503,8 @@ impl Agent {
         job.journal.ended = Some(Ended::Done);
         let took = job.began.elapsed().as_secs_f64();
         let kept = kept.map(|kept| format!("; {kept}")).unwrap_or_default();
-        let text = format!("this node is rebuilt from {}, in {took:.1} s{kept}", self.donor_name());
+        let verb = if job.journal.backup.is_some() { "restored" } else { "rebuilt" };
+        let text = format!("this node is {verb} from {}, in {took:.1} s{kept}", self.donor_name());
         if let Some(job) = &mut self.rebuild.job {
             job.line(text.clone());
         }

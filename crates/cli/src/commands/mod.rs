@@ -1,5 +1,6 @@
 //! What each group of commands does.
 
+pub(crate) mod backup;
 mod change;
 pub(crate) mod cluster;
 mod handover;

@@ -45,7 +45,7 @@ pub(crate) async fn run(session: &Session, options: RebuildArguments, output: Ou
         return output::done(output, node, &message);
     }
     tokio::select! {
-        outcome = watch(session, output) => outcome,
+        outcome = watch(session, output, JobKind::Rebuild) => outcome,
         _ = tokio::signal::ctrl_c() => {
             note("the rebuild goes on at the agent. Look at it: xenoncli cluster status; end it: xenoncli mysql cancelrebuild");
             Err(Failure::new("left before the rebuild ended; it goes on"))
@@ -53,17 +53,18 @@ pub(crate) async fn run(session: &Session, options: RebuildArguments, output: Ou
     }
 }
 
-async fn watch(session: &Session, output: Output) -> Outcome {
+/// Shows how a job goes until it ends.
+pub(crate) async fn watch(session: &Session, output: Output, kind: JobKind) -> Outcome {
+    let (word, again) = (kind.word(), again(kind));
     let mut show = Show::new();
     let mut heard = Instant::now();
     loop {
         match session.call(session.local(), Request::Status, LOOK).await {
             Ok(Reply::Ok(Response::Status(status))) => {
                 heard = Instant::now();
-                let Some(job) = status.job.filter(|job| job.kind == JobKind::Rebuild) else {
-                    return Err(
-                        Failure::new("the agent knows nothing of a rebuild any more").cure("look at its log")
-                    );
+                let Some(job) = status.job.filter(|job| job.kind == kind) else {
+                    return Err(Failure::new(format!("the agent knows nothing of a {word} any more"))
+                        .cure("look at its log"));
                 };
                 show.job(&job);
                 match job.state {
@@ -76,23 +77,32 @@ async fn watch(session: &Session, output: Output) -> Outcome {
                     JobState::Failed | JobState::Cancelled => {
                         show.end();
                         let what = match job.state {
-                            JobState::Cancelled => "the rebuild was cancelled".to_owned(),
-                            _ => format!("the rebuild failed: {}", job.last_error),
+                            JobState::Cancelled => format!("the {word} was cancelled"),
+                            _ => format!("the {word} failed: {}", job.last_error),
                         };
                         return Err(Failure::new(what)
-                            .cure("cure what is said, and begin it again: xenoncli mysql rebuildme"));
+                            .cure(format!("cure what is said, and begin it again: xenoncli mysql {again}")));
                     }
                 }
             }
             _ if heard.elapsed() > SILENT => {
                 show.end();
-                return Err(Failure::new("the agent does not answer any more").cure(
-                    "start it again: it goes on with the rebuild, or begins it anew; nothing of the old data is removed before",
-                ));
+                return Err(Failure::new("the agent does not answer any more").cure(match kind {
+                    JobKind::Backup => "start it again: it removes what is there of the backup",
+                    _ => "start it again: it goes on, or begins anew; nothing of the old data is removed before",
+                }));
             }
             _ => {}
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn again(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Rebuild => "rebuildme",
+        JobKind::Backup => "backup",
+        JobKind::Restore => "restore",
     }
 }
 
@@ -134,7 +144,7 @@ impl Show {
             self.line(line);
         }
         self.lines = job.lines_before + u64::try_from(job.lines.len()).unwrap_or(0);
-        if job.phase != "copy" || job.bytes_total == 0 {
+        if !matches!(job.phase.as_str(), "copy" | "checksum") || job.bytes_total == 0 {
             return;
         }
         let eta = job.eta_s.map(|eta| format!(", about {eta} s left")).unwrap_or_default();

@@ -93,7 +93,8 @@ pub(super) fn fill(file: &mut File, piece: &mut [u8]) -> std::io::Result<usize> 
 }
 
 pub(super) fn stop_if_cancelled(cancel: &watch::Receiver<bool>) -> Result<(), CopyError> {
-    match *cancel.borrow() {
+    // Whoever could have cancelled it is gone, and so is whoever waits for it.
+    match *cancel.borrow() || cancel.has_changed().is_err() {
         true => Err(CopyError::Cancelled { what: "reading the copy".to_owned() }),
         false => Ok(()),
     }

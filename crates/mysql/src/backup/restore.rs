@@ -201,7 +201,7 @@ mod tests {
         std::fs::create_dir_all(data.join("d")).expect("create");
         std::fs::write(data.join("d/a"), "a".repeat(3_000_000)).expect("write");
         std::fs::write(data.join("b"), "b").expect("write");
-        let cancel = watch::channel(false).1;
+        let (_hold, cancel) = watch::channel(false);
         let files = list(&data).expect("list").into_iter();
         let files = files.map(|(path, _)| {
             let name = path.strip_prefix(&data).expect("below").to_string_lossy().into_owned();
@@ -217,7 +217,8 @@ mod tests {
         let (folder, manifest) = backup();
         let to = tempfile::tempdir().expect("folder");
         let to = to.path().join("data");
-        let cancel = || watch::channel(false).1;
+        let (_hold, never) = watch::channel(false);
+        let cancel = || never.clone();
         assert_eq!(read_backup(folder.path()).await.expect("read"), manifest);
         check_backup(folder.path(), &manifest, cancel(), |_| {}).await.expect("checked");
         copy_backup(folder.path(), &manifest, &to, cancel(), |_| {}).await.expect("copied");

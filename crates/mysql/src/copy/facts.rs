@@ -50,12 +50,22 @@ impl Scratch {
     /// # Errors
     /// See [`CopyError`].
     pub async fn facts(&self, deadline: Duration) -> Result<ServerFacts, CopyError> {
-        Ok(server_facts(self.door(), deadline).await?)
+        Ok(self.door().facts(deadline).await?)
+    }
+}
+
+impl Door {
+    /// What the server says of its data as a whole.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    pub async fn facts(&self, deadline: Duration) -> Result<ServerFacts, SqlError> {
+        server_facts(self, deadline).await
     }
 }
 
 async fn server_facts(door: &Door, deadline: Duration) -> Result<ServerFacts, SqlError> {
-    let what = "asking the copy what it has";
+    let what = "asking mysqld what data it has";
     let sql = "SELECT @@version, @@global.gtid_executed, @@server_uuid, @@innodb_page_size, \
                (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' \
                AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema'))";

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::defaults_file::Defaults;
 use super::record::ProcessRecord;
 use super::{Mysqld, MysqldOptions};
-use crate::{Dialect, SqlError};
+use crate::{Dialect, ServerVersion, SqlError};
 
 /// What mysqld prints is kept up to this size; a larger file is moved to `mysqld.out.1` at the next start.
 const OUT_BYTES: u64 = 16 * 1024 * 1024;
@@ -202,6 +202,14 @@ fn forced_arguments(dialect: &Dialect, defaults: &Defaults) -> Vec<String> {
         arguments.push("--replicate-same-server-id=ON".to_owned());
     }
     arguments
+}
+
+/// The version of a mysqld program, by its own word.
+///
+/// # Errors
+/// [`StartError::Program`] and [`StartError::Version`].
+pub async fn mysqld_version(program: &Path) -> Result<ServerVersion, StartError> {
+    version_of(program).await.map(|dialect| dialect.version)
 }
 
 pub(crate) async fn version_of(program: &Path) -> Result<Dialect, StartError> {
