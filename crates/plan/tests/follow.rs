@@ -36,7 +36,8 @@ fn l6_threads_that_sleep_for_want_of_room_are_woken_when_there_is_some() {
     // Ended, they are started anew, with nothing more to be woken.
     let mut ended = replica_of("new");
     ended.faults.room_again = true;
-    let replication = ended.server.as_mut().and_then(|server| server.replication.as_mut()).expect("a replica");
+    let replication =
+        ended.server.as_mut().and_then(|server| server.replication.as_mut()).expect("a replica");
     (replication.receiver, replication.applier_running) = (ReceiverState::Stopped, false);
     assert_eq!(names(&follow("new"), &ended), ["start-receiver", "start-applier"]);
 }
