@@ -225,6 +225,7 @@ impl Agent {
                 for_s: holder.for_ms / 1000,
             })
             .collect();
+        status.keeps_younger_s = purged.young;
         status.files = purged.files_left;
         status.bytes = purged.bytes_left;
         status.oldest = purged.first_left;

@@ -159,6 +159,10 @@ pub struct PurgeStatus {
     pub purged_files: u64,
     /// Why nothing may go at all; `None` when that is not so.
     pub waits: Option<String>,
+    /// Files younger than so many seconds are kept, though nobody lacks them: somebody has set
+    /// `binlog_expire_logs_seconds`.
+    #[serde(default)]
+    pub keeps_younger_s: Option<u64>,
     /// Members for which files are kept.
     pub held_by: Vec<PurgeHold>,
 }
