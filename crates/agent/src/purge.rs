@@ -17,6 +17,7 @@ use xenon_channel::Client;
 use xenon_config::Config;
 use xenon_election::{GroupConfig, NodeId, State};
 use xenon_mysql::{Purged, SqlError};
+use xenon_plan::observation::ServerState;
 use xenon_plan::purge::{PurgeAnswer, PurgeRound, PurgeStage, PurgeVerdict, PurgeWatch, Standpoint};
 
 /// How long one member may take to answer.
@@ -80,8 +81,9 @@ impl Purge {
         (self.is_on() && !self.running).then_some(self.next)
     }
 
-    pub(crate) fn status(&self) -> PurgeStatus {
-        PurgeStatus { on: self.is_on(), ..self.status.clone() }
+    pub(crate) fn status(&self, server: Option<&ServerState>) -> PurgeStatus {
+        let gtid_purged = server.map(|server| server.purged.clone()).unwrap_or_default();
+        PurgeStatus { on: self.is_on(), gtid_purged, ..self.status.clone() }
     }
 
     pub(crate) fn troubles(&self) -> Vec<String> {

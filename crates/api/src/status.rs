@@ -155,6 +155,9 @@ pub struct PurgeStatus {
     pub bytes: u64,
     /// The oldest of them.
     pub oldest: String,
+    /// `gtid_purged`: what this server has and cannot hand on any more. A node that lacks some of it needs a rebuild to follow it.
+    #[serde(default)]
+    pub gtid_purged: GtidSet,
     /// Files purged since the agent started.
     pub purged_files: u64,
     /// Why nothing may go at all; `None` when that is not so.
