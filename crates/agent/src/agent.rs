@@ -1,6 +1,7 @@
 //! The loop: one task that owns the election core and the picture of the local server, and decides nothing
 //! itself. What happens comes in as [`Input`]; the core and the plans say what follows; workers do it.
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
@@ -8,6 +9,7 @@ use crate::faults::FaultWatch;
 use crate::input::Input;
 use crate::local::Local;
 use crate::purge::Purge;
+use crate::rebuild::Rebuild;
 use crate::store::Store;
 use crate::worker::Means;
 use std::collections::BTreeMap;
@@ -48,6 +50,8 @@ pub(crate) struct Agent {
     pub(crate) logs: Logs,
     pub(crate) watch: FaultWatch,
     pub(crate) purge: Purge,
+    pub(crate) rebuild: Rebuild,
+    pub(crate) backups: Backups,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
@@ -112,6 +116,8 @@ impl Agent {
             Input::Purged(result) => self.on_purged(*result),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
+            Input::Rebuild(news) => self.on_rebuild_news(*news).await,
+            Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),
             Input::Stop => self.on_stop().await,
         }
@@ -121,6 +127,7 @@ impl Agent {
     async fn after(&mut self) {
         self.gather_faults().await;
         self.check_serving().await;
+        self.drive_rebuild().await;
         self.replan().await;
         self.ask_for_purge();
         self.tell_troubles();

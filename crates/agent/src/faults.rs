@@ -74,6 +74,13 @@ impl FaultWatch {
         self.folder = Folder::Missing;
     }
 
+    /// W4: another folder has its name now.
+    pub(crate) fn data_is_back(&mut self) {
+        self.folder = Folder::Unknown;
+        self.folder_lost = 0;
+        self.faults.folder = Folder::Unknown;
+    }
+
     /// F3, for some time after it was closed again.
     pub(crate) fn found_open(&self) -> Option<String> {
         let ago = self.found_open.map(|at| at.elapsed()).filter(|ago| *ago < REMEMBERED)?;

@@ -2,6 +2,7 @@
 
 use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
+use crate::rebuild::News;
 use crate::worker::{Done, StepReport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -56,6 +57,10 @@ pub(crate) enum Input {
     Step(StepReport),
     /// The operation has ended.
     Done(Done),
+    /// A phase of a rebuild has something to say.
+    Rebuild(Box<News>),
+    /// A backup has something to say.
+    Backup(Box<crate::backup::News>),
     /// A hook has ended.
     Hook { up: bool, result: Result<String, HookFailure> },
     /// SIGTERM or SIGINT.

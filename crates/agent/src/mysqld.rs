@@ -153,6 +153,7 @@ impl Agent {
     pub(crate) fn on_start_failed(&mut self, why: &str) {
         self.local.in_transit = false;
         self.events.push(EventKind::Trouble, format!("mysqld was not started: {why}"));
+        self.copy_did_not_start(why);
         self.local.mysqld_error = why.to_owned();
         self.schedule_start(0);
     }
@@ -161,6 +162,8 @@ impl Agent {
     pub(crate) fn on_no_data(&mut self, folder: PathBuf) {
         self.local.in_transit = false;
         self.local.mysqld_error = format!("the data folder {} holds no data", folder.display());
+        let why = self.local.mysqld_error.clone();
+        self.copy_did_not_start(&why);
         self.watch.on_no_data(folder);
         self.schedule_start(0);
     }
@@ -190,6 +193,7 @@ impl Agent {
         let uptime = self.local.started.elapsed();
         let text = last_words(record);
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));
+        self.copy_did_not_start(&text);
         self.local.mysqld_error = text;
         self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));
     }

@@ -1,7 +1,8 @@
 //! What a node says of itself: enough for every table of `xenoncli`.
 
+use crate::job::JobStatus;
 use serde::{Deserialize, Serialize};
-use xenon_election::{NodeId, Standing};
+use xenon_election::{NodeId, Rejoin, Standing};
 use xenon_gtid::{GtidSet, Uuid};
 
 /// One node's whole status.
@@ -27,6 +28,15 @@ pub struct NodeStatus {
     pub mysql: MysqlStatus,
     /// Backups.
     pub backup: BackupStatus,
+    /// The long job (rebuild, backup, restore) under way, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobStatus>,
+    /// S3: why this node may lack what it has acknowledged; `None` when it is in no doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+    /// What the agents of this cluster do by themselves with a node that cannot come back as it is.
+    #[serde(default)]
+    pub rejoin: Rejoin,
     /// Counters since the agent started.
     pub counters: Counters,
     /// Why this node may not lead; `None` when it may.
@@ -98,6 +108,9 @@ pub struct MysqlStatus {
     pub server_uuid: Option<Uuid>,
     /// `gtid_executed`.
     pub executed: GtidSet,
+    /// `gtid_purged`: the part of it whose binary log is gone.
+    #[serde(default)]
+    pub purged: GtidSet,
     /// Greatest term marker received.
     pub marker: u64,
     /// Current binlog file.
@@ -135,10 +148,10 @@ pub struct ReplicationStatus {
     pub last_error: String,
 }
 
-/// Backups: NONE until there are some.
+/// Backups and rebuilds, in the words of the Go tool.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BackupStatus {
-    /// `NONE`, or what goes on.
+    /// `NONE`, or what goes on: `BACKUPING`, `REBUILDING`.
     pub state: String,
     /// What the last one failed with.
     pub last_error: String,

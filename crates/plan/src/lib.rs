@@ -18,6 +18,7 @@ mod opened;
 mod patience;
 mod promote;
 pub mod purge;
+pub mod rebuild;
 mod role;
 mod step;
 

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use xenon_api::{
     BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, PurgeStatus, ReplicationStatus,
 };
-use xenon_election::{NodeId, Standing};
+use xenon_election::{NodeId, Rejoin, Standing};
 use xenon_gtid::GtidSet;
 
 const CLUSTER: &str = "4e11fa47-71ca-11e1-9e33-c80aa9429562";
@@ -38,6 +38,9 @@ fn primary() -> NodeStatus {
             ..MysqlStatus::default()
         },
         backup: BackupStatus { state: "NONE".to_owned(), last_error: String::new() },
+        job: None,
+        doubt: None,
+        rejoin: Rejoin::default(),
         counters: Counters {
             idle_count: 1,
             leader_promotes: 2,

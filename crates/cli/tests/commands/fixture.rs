@@ -14,7 +14,7 @@ use xenon_api::{
     NodeStatus, PATH_CALL, PurgeStatus, Refusal, ReplicationStatus, Reply, Request, Response,
 };
 use xenon_channel::{CLI_NAME, Identity, Incoming, Limits, Outgoing, Server};
-use xenon_election::{NodeId, Standing};
+use xenon_election::{NodeId, Rejoin, Standing};
 use xenon_gtid::GtidSet;
 
 const SECRET: &str = "a secret of thirty-two characters";
@@ -262,6 +262,9 @@ fn fresh(id: &NodeId) -> NodeStatus {
         mysqld: MysqldStatus { running: true, pid: Some(77), monitor: true, ..MysqldStatus::default() },
         mysql: MysqlStatus { alive: true, ..MysqlStatus::default() },
         backup: BackupStatus { state: "NONE".to_owned(), last_error: String::new() },
+        job: None,
+        doubt: None,
+        rejoin: Rejoin::default(),
         counters: Counters::default(),
         unfit: None,
         errant: GtidSet::default(),
