@@ -510,7 +510,9 @@ impl Agent {
         }
         LocalView {
             server,
-            unfit: configured_unfit(&self.config).or_else(|| unfit(&self.seen())),
+            unfit: configured_unfit(&self.config)
+                .or_else(|| unfit(&self.seen()))
+                .or_else(|| self.holes_are_back()),
             source_host: self.config.replication_host().to_owned(),
             source_port: self.config.mysql.port,
             wish: Some(wish(&self.config)),
