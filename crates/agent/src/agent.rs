@@ -8,6 +8,7 @@ use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::input::Input;
 use crate::local::Local;
+use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::store::Store;
 use crate::worker::Means;
@@ -48,6 +49,7 @@ pub(crate) struct Agent {
     pub(crate) local: Local,
     pub(crate) logs: Logs,
     pub(crate) watch: FaultWatch,
+    pub(crate) purge: Purge,
     pub(crate) rebuild: Rebuild,
     pub(crate) backups: Backups,
     pub(crate) counters: Counters,
@@ -68,8 +70,10 @@ impl Agent {
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
         loop {
             let again = self.stop_again.map(|(_, next)| next);
-            let wake =
-                [self.clock.next(), self.local.wake_at(), self.stopping, again].into_iter().flatten().min();
+            let wake = [self.clock.next(), self.local.wake_at(), self.purge.wake_at(), self.stopping, again]
+                .into_iter()
+                .flatten()
+                .min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -94,6 +98,7 @@ impl Agent {
         match input {
             Input::Peer(envelope) => self.on_peer(envelope).await,
             Input::Call { call, reply } => self.on_call(call, reply).await,
+            Input::Stream { request, reply } => self.on_stream_request(request, reply),
             Input::Looked { began, result } => self.on_looked(began, *result).await,
             Input::Probed { began, probe, detail } => self.on_probed(began, probe, &detail).await,
             Input::SessionLost { began, detail } => self.on_session_lost(began, &detail),
@@ -107,6 +112,8 @@ impl Agent {
             Input::Disk(news) => self.on_disk(*news),
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
             Input::Logs(places) => self.on_logs(*places),
+            Input::PurgeAnswers(answers) => self.on_purge_answers(answers),
+            Input::Purged(result) => self.on_purged(*result),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
             Input::Rebuild(news) => self.on_rebuild_news(*news).await,
@@ -122,6 +129,7 @@ impl Agent {
         self.check_serving().await;
         self.drive_rebuild().await;
         self.replan().await;
+        self.ask_for_purge();
         self.tell_troubles();
         self.shut_down_after_handover();
         self.ask_again_to_stop().await;

@@ -8,6 +8,7 @@ use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::signals::Signals;
 use crate::store::Store;
@@ -169,6 +170,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         local,
         logs: Logs::open(&config.raft.meta_datadir),
         watch: FaultWatch::default(),
+        purge: Purge::new(&config),
         rebuild: Rebuild::new(&config.raft.meta_datadir),
         backups: Backups::new(&config.raft.meta_datadir),
         counters: Counters::default(),

@@ -55,6 +55,7 @@ impl Agent {
             },
             Request::RaftDisable => self.ask_core(Ask::Disable).await,
             Request::RaftEnable => self.ask_core(Ask::Enable).await,
+            Request::PurgeBinlog { on } => self.set_purge(on),
             Request::SetRejoin { rejoin } => match self.must_lead() {
                 Some(refused) => refused,
                 None => self.ask_core(Ask::Rejoin(rejoin)).await,

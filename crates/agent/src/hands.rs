@@ -21,6 +21,8 @@ const COPY: &str = "data";
 const SCRATCH: Duration = Duration::from_secs(180);
 /// Its memory, MiB: it only receives.
 const SCRATCH_MIB: u32 = 64;
+/// How long ending a copy under way may take.
+const END: Duration = Duration::from_secs(10);
 /// How long the donor's agent may look at the size of its data.
 const SIZE: Duration = Duration::from_secs(20);
 
@@ -70,6 +72,8 @@ pub(crate) type Tell = mpsc::Sender<Told>;
 pub(crate) struct Room {
     pub(crate) data: PathBuf,
     pub(crate) free_bytes: u64,
+    /// Old data of earlier rebuilds that is kept.
+    pub(crate) kept: usize,
 }
 
 async fn blocking<T: Send + 'static>(
@@ -95,7 +99,11 @@ pub(crate) async fn room(options: &MysqldOptions) -> Result<Room, String> {
             path: beside.clone(),
             source: error.into(),
         })?;
-        Ok(Room { data: layout.data, free_bytes: space.f_bavail.saturating_mul(space.f_frsize) })
+        let kept = std::fs::read_dir(&beside).map_or(0, |entries| {
+            let is_kept = |name: &str| name.contains(".xenon-old-");
+            entries.flatten().filter(|entry| is_kept(&entry.file_name().to_string_lossy())).count()
+        });
+        Ok(Room { data: layout.data, free_bytes: space.f_bavail.saturating_mul(space.f_frsize), kept })
     })
     .await
 }
@@ -250,8 +258,11 @@ pub(crate) async fn clean(order: &Order) -> Result<Option<String>, String> {
     .await
 }
 
-/// What is left of a copy that was given up.
+/// Ends a copy that was given up, and removes what is there of it.
 pub(crate) async fn give_up(order: &Order) -> Result<(), String> {
+    if let Err(error) = order.door.kill_abandoned(END).await {
+        tracing::debug!(%error, "the copy's statement ends with mysqld, or at the next change");
+    }
     let options = order.mysqld.clone();
     let work = blocking(move || {
         let layout = Layout::of(&options)?;

@@ -4,14 +4,16 @@ use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
 use crate::rebuild::News;
 use crate::worker::{Done, StepReport};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use xenon_api::{Call, Envelope, Reply};
-use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, SqlError};
+use xenon_api::{Call, Envelope, Reply, StreamRequest};
+use xenon_channel::StreamedAnswer;
+use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, Purged, SqlError};
 use xenon_plan::health::Probe;
 use xenon_plan::observation::ServerState;
+use xenon_plan::purge::PurgeAnswer;
 
 /// One thing that happened outside the loop.
 pub(crate) enum Input {
@@ -19,6 +21,8 @@ pub(crate) enum Input {
     Peer(Envelope),
     /// A call of the command line.
     Call { call: Call, reply: oneshot::Sender<Reply> },
+    /// A member asks for a stream; the channel has proved who it is. The answer is the stream, or why not.
+    Stream { request: StreamRequest, reply: oneshot::Sender<Result<StreamedAnswer, String>> },
     /// A look at the server has ended. `began`: what was changed later is not in it.
     Looked { began: Instant, result: Box<Result<ServerState, SqlError>> },
     /// A probe has ended. `began`: what was asked of a process that is gone by now says nothing.
@@ -45,6 +49,10 @@ pub(crate) enum Input {
     Committing { began: Instant, sessions: BTreeSet<u64> },
     /// Where the server keeps its logs (V4).
     Logs(Box<LogPlaces>),
+    /// What the other members have executed; those that did not answer are left out.
+    PurgeAnswers(BTreeMap<String, PurgeAnswer>),
+    /// A round of purging binlogs has ended.
+    Purged(Box<Result<Purged, SqlError>>),
     /// One step of a plan has ended.
     Step(StepReport),
     /// The operation has ended.

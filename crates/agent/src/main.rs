@@ -21,12 +21,14 @@ mod log;
 mod mysqld;
 mod observer;
 mod peers;
+mod purge;
 mod rebuild;
 mod saver;
 mod signals;
 mod status;
 mod steps;
 mod store;
+mod streams;
 mod troubles;
 mod worker;
 

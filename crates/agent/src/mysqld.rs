@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::input::Input;
+use crate::purge::NO_EXPIRY;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +47,11 @@ impl Agent {
         self.local.in_transit = true;
         self.local.start_at = None;
         self.events.push(EventKind::Mysqld, "starting mysqld, read-only");
-        let (options, door, inputs) =
-            (options(&self.config), self.means.door.clone(), self.inputs_for_task());
+        let mut options = options(&self.config);
+        if self.purge.is_on() {
+            options.extra_args.push(NO_EXPIRY.to_owned());
+        }
+        let (door, inputs) = (self.means.door.clone(), self.inputs_for_task());
         tokio::spawn(async move {
             let input = match Mysqld::start(&options).await {
                 Ok(mysqld) => Input::Started(Box::new(mysqld)),

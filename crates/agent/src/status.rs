@@ -40,6 +40,8 @@ impl Agent {
             errant: record.errant.clone(),
             doing: self.local.doing.clone(),
             troubles: self.troubles(),
+            purge: self.purge.status(),
+            holds_binlogs: self.holds_binlogs(),
             last_promotion: self.events.last_promotion(),
             config_path: self.config_path.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -65,11 +67,8 @@ impl Agent {
                 .to_owned()
         });
         let rebuild = self.rebuild.auto.trouble();
-        [degraded, doubt, paused, rebuild]
-            .into_iter()
-            .flatten()
-            .chain(self.local.troubles.iter().cloned())
-            .collect()
+        let lasting = self.local.troubles.iter().cloned().chain(self.purge.troubles());
+        [degraded, doubt, paused, rebuild].into_iter().flatten().chain(lasting).collect()
     }
 
     /// In the words of the Go tool's table.

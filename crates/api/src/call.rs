@@ -58,6 +58,11 @@ pub enum Request {
     RaftDisable,
     /// `raft enable`.
     RaftEnable,
+    /// `raft enablepurgebinlog` and `raft disablepurgebinlog`: whether this node's agent purges binary logs.
+    PurgeBinlog {
+        /// On.
+        on: bool,
+    },
     /// Start mysqld.
     MysqlStart,
     /// Stop mysqld cleanly; the monitor is switched off so that it stays down.
@@ -117,6 +122,8 @@ impl Request {
             Request::SetPriority { .. } => "cluster set",
             Request::RaftDisable => "raft disable",
             Request::RaftEnable => "raft enable",
+            Request::PurgeBinlog { on: true } => "raft enablepurgebinlog",
+            Request::PurgeBinlog { on: false } => "raft disablepurgebinlog",
             Request::MysqlStart => "mysql start",
             Request::MysqlShutdown => "mysql shutdown",
             Request::MysqlKill => "mysql kill",

@@ -47,6 +47,12 @@ pub struct NodeStatus {
     pub doing: Vec<String>,
     /// Things an operator should know.
     pub troubles: Vec<String>,
+    /// Its binary logs, and who keeps them from being purged.
+    #[serde(default)]
+    pub purge: PurgeStatus,
+    /// Why nobody's binary logs may be purged for the time being: this node is being rebuilt, or copied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_binlogs: Option<String>,
     /// Milliseconds the phases of the last promotion on this node took.
     pub last_promotion: Option<TimingStatus>,
     /// Path of the configuration file.
@@ -149,6 +155,36 @@ pub struct BackupStatus {
     pub state: String,
     /// What the last one failed with.
     pub last_error: String,
+}
+
+/// The binary logs of a node's server, as of the last round of purging.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PurgeStatus {
+    /// The agent purges them.
+    pub on: bool,
+    /// How many files there are.
+    pub files: u64,
+    /// Their size, bytes.
+    pub bytes: u64,
+    /// The oldest of them.
+    pub oldest: String,
+    /// Files purged since the agent started.
+    pub purged_files: u64,
+    /// Why nothing may go at all; `None` when that is not so.
+    pub waits: Option<String>,
+    /// Members for which files are kept.
+    pub held_by: Vec<PurgeHold>,
+}
+
+/// A member for which binary logs are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgeHold {
+    /// The member.
+    pub node: NodeId,
+    /// Why.
+    pub why: String,
+    /// For so long, seconds, as far as the answering agent knows.
+    pub for_s: u64,
 }
 
 /// Counters since the agent started; the names are those of `cluster raft`'s columns.

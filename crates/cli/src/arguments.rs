@@ -225,6 +225,13 @@ pub(crate) enum RaftCommand {
     Enable,
     /// Take no part in elections: this node never votes nor leads until it is enabled.
     Disable,
+    /// Purge binary logs on this node as soon as no member can need them.
+    #[command(after_help = "Which files there are and for whom they are kept: detail.purge in \
+        xenoncli cluster status --output json")]
+    Enablepurgebinlog,
+    /// Purge no binary logs on this node, until it is enabled again or the agent restarts.
+    #[command(after_help = "For ever: raft.purge-binlog-disabled in xenon.json.")]
+    Disablepurgebinlog,
 }
 
 #[derive(Debug, Subcommand)]

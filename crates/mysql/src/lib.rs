@@ -5,6 +5,7 @@
 //! | look at the server | [`Door::observe`] |
 //! | see whether it still serves | [`Door::probe`] |
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
+//! | make room in the binlog | [`Door::purge_binlogs`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
 //! | copy a server's data, prove a copy, put it in place | [`Door::clone_data`], [`Scratch`], [`Swap`] |
 //! | make a backup, check it, bring it back | [`take_backup`], [`check_backup`], [`copy_backup`] |
@@ -27,6 +28,7 @@ mod look;
 mod options;
 mod places;
 mod process;
+mod purge;
 mod session;
 
 pub use backup::{
@@ -54,3 +56,4 @@ pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
     find_mysqld, folder_of, mysqld_version,
 };
+pub use purge::Purged;

@@ -130,7 +130,7 @@ fn repoint(
             plan.push(Step::StartReceiver, "the receiver does not run");
         }
         if !replication.receiver_error.is_empty() {
-            plan.troubles.push(format!("the receiver has stopped: {}", replication.receiver_error));
+            plan.troubles.push(told_receiver_error(&replication.receiver_error));
         }
     } else if replication.receiver == ReceiverState::Connecting && !replication.receiver_error.is_empty() {
         plan.troubles.push(format!("the receiver cannot connect: {}", replication.receiver_error));
@@ -143,6 +143,21 @@ fn repoint(
         start_applier(replication, server, seen, plan);
     }
     true
+}
+
+fn told_receiver_error(error: &str) -> String {
+    if lacks_purged(error) {
+        return format!(
+            "this node needs a rebuild: the primary has purged binlogs that this node has not received (it was gone for \
+             too long, see raft.purge-binlog-wait); rebuild it: xenoncli mysql rebuildme. The receiver: {error}"
+        );
+    }
+    format!("the receiver has stopped: {error}")
+}
+
+/// The source says that it does not have any more what this server would get next.
+pub fn lacks_purged(receiver_error: &str) -> bool {
+    receiver_error.contains("1236") && receiver_error.contains("purged")
 }
 
 fn point_anew(

@@ -11,6 +11,8 @@ use xenon_plan::rebuild::{Ended, Need};
 
 /// Between two looks at whether there is a need.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A receiver that cannot go on is tried again every five seconds.
+const FLICKERS: Duration = Duration::from_secs(8);
 /// After a no of the cluster.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// After the last try of a rebuild of its own a node begins no other one for so long.
@@ -19,8 +21,8 @@ const GIVEN_UP: Duration = Duration::from_secs(3600);
 /// What is known of a need.
 #[derive(Default)]
 pub(crate) struct Auto {
-    /// The need, and since when.
-    need: Option<(Need, Instant)>,
+    /// The need, since when, and when it was seen last.
+    need: Option<(Need, Instant, Instant)>,
     next_look: Option<Instant>,
     /// Why nothing is done about it.
     waits: Option<String>,
@@ -37,7 +39,7 @@ impl Auto {
 
     /// For the status.
     pub(crate) fn trouble(&self) -> Option<String> {
-        let (need, _) = self.need.as_ref()?;
+        let (need, ..) = self.need.as_ref()?;
         let waits = self.waits.as_ref()?;
         Some(format!("this node must be rebuilt ({need}): {waits}"))
     }
@@ -59,14 +61,22 @@ impl Agent {
         let need =
             Need::of(&self.watch.faults.folder, self.local.server.as_ref(), &self.core.record().errant);
         let Some(need) = need.filter(|_| takes_part) else {
+            // A receiver that is tried again shows no error for a moment.
+            let flickers = self.rebuild.auto.need.as_ref().is_some_and(|(need, _, seen)| {
+                matches!(need, Need::CannotFollow { .. }) && now - *seen < FLICKERS
+            });
+            if flickers && takes_part {
+                return;
+            }
             self.rebuild.auto = Auto { next_look: self.rebuild.auto.next_look, ..Auto::default() };
             return;
         };
         let auto = &mut self.rebuild.auto;
         // What it is exactly may change while it lasts.
         let same = |before: &Need| std::mem::discriminant(before) == std::mem::discriminant(&need);
-        let since = auto.need.as_ref().filter(|(before, _)| same(before)).map_or(now, |(_, since)| *since);
-        auto.need = Some((need.clone(), since));
+        let since =
+            auto.need.as_ref().filter(|(before, ..)| same(before)).map_or(now, |(_, since, _)| *since);
+        auto.need = Some((need.clone(), since, now));
         if now - since < Duration::from_secs(need.patience_s()) {
             return;
         }

@@ -4,10 +4,18 @@ use super::check::{CheckOrder, Refused, check};
 use super::{Job, What, journal_of};
 use crate::agent::Agent;
 use crate::hands;
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use xenon_api::{DonorFacts, EventKind, Method, RebuildOptions, Refusal, Reply, Response};
 use xenon_election::State;
-use xenon_plan::rebuild::{Ended, Journal, Phase, Recipient};
+use xenon_plan::rebuild::{Ended, Journal, Need, Phase, Recipient};
+
+/// What the check refuses is checked again so often, and so long.
+const CHECK_AGAIN: Duration = Duration::from_secs(2);
+const CHECKS_FOR: Duration = Duration::from_secs(60);
+/// An agent that has just started does not know yet what its server is like.
+const JUST_STARTED: Duration = Duration::from_secs(20);
 
 pub(super) fn no(what: impl Into<String>, cure: impl Into<String>) -> Reply {
     Reply::Refused(Refusal { what: what.into(), cure: cure.into(), ask: None })
@@ -104,6 +112,7 @@ impl Agent {
             work.task.abort();
         }
         job.journal.ended = Some(Ended::Cancelled);
+        job.cancelled_by_hand = true;
         let text = format!(
             "the {} was cancelled at \"{phase}\"; this node's own data is untouched",
             job.journal.word()
@@ -120,15 +129,12 @@ impl Agent {
 
     /// Ends the copy in the server, and removes what is there of it.
     fn end_copy(&mut self) {
-        let (order, door) = (self.copy_order(), self.means.door.clone());
+        let order = self.copy_order();
         let Some(job) = &self.rebuild.job else { return };
         let kept = super::journal::Kept { journal: job.journal.clone(), places: job.places.clone() };
         let file = self.rebuild.file.clone();
         self.work(|_| async move {
             // Of the copying only the half copy is left to worry about; the next one removes it, too.
-            if let Err(error) = door.kill_abandoned(super::STATEMENT).await {
-                tracing::debug!(%error, "the copy's statement ends later");
-            }
             if let Err(error) = hands::give_up(&order).await {
                 tracing::warn!(error, "what was copied is still there");
             }
@@ -136,12 +142,15 @@ impl Agent {
         });
     }
 
-    pub(super) fn check_for_rebuild(&mut self, _again: Option<()>) {
+    pub(super) fn check_for_rebuild(&mut self) {
         if self.leads() {
             return self.on_check_refused(Refused {
                 what: "this node leads now, and a leader is not rebuilt".to_owned(),
                 cure: "hand over first".to_owned(),
             });
+        }
+        if self.rebuild.job.as_ref().is_some_and(|job| job.journal.automatic) && !self.still_needed() {
+            return;
         }
         let Some(job) = &self.rebuild.job else { return };
         if let Some(backup) = job.journal.backup.clone() {
@@ -154,17 +163,37 @@ impl Agent {
         self.work(|_| async move { What::Checked(Box::new(check(order).await)) });
     }
 
+    /// A rebuild of this agent's own idea is begun only while there is a reason: an operator may have brought the data back
+    /// while the agent was down.
+    fn still_needed(&mut self) -> bool {
+        if !self.follows_well() {
+            // What its server is like may not be known yet.
+            let folder = &self.watch.faults.folder;
+            let need = Need::of(folder, self.local.server.as_ref(), &self.core.record().errant);
+            return need.is_some() || self.began.elapsed() > JUST_STARTED;
+        }
+        if let Some(job) = &mut self.rebuild.job {
+            job.journal.ended = Some(Ended::Cancelled);
+            let text =
+                "no rebuild is needed any more: this node has its data, and nothing that the leader lacks"
+                    .to_owned();
+            job.line(text.clone());
+            self.events.push(EventKind::Job, text);
+        }
+        self.end_turn_if_over();
+        self.end_copy();
+        false
+    }
+
     /// To an operator who waits it is the answer; what was begun before, or by the agent itself, is tried again.
     pub(super) fn on_check_refused(&mut self, refused: Refused) {
         let Some(job) = &mut self.rebuild.job else { return };
         let Refused { what, cure } = refused;
         if let Some(reply) = job.reply.take() {
-            job.journal.ended = Some(Ended::Failed);
-            job.journal.last_error.clone_from(&what);
-            let text = format!("no rebuild: {what}");
-            job.line(text.clone());
-            self.events.push(EventKind::Trouble, text);
+            self.events.push(EventKind::Trouble, format!("no rebuild: {what}"));
             let _ = reply.send(no(what, cure));
+            // Nothing was begun, so nothing has failed.
+            self.rebuild.job = None;
             return;
         }
         if job.journal.automatic && job.journal.tries == 0 {
@@ -173,6 +202,13 @@ impl Agent {
             self.rebuild.job = None;
             return;
         }
+        // After a restart no leader may be heard yet, and members change: a no costs a try only when it lasts.
+        let since = *job.checks_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < CHECKS_FOR {
+            job.again = Some(Instant::now() + CHECK_AGAIN);
+            return;
+        }
+        job.checks_since = None;
         job.journal.tries += 1;
         self.attempt_failed(&what, true);
     }
@@ -203,6 +239,7 @@ impl Agent {
             from,
             force,
             dry_run,
+            automatic: self.rebuild.job.as_ref().is_some_and(|job| job.is_active() && job.journal.automatic),
             mysqld: crate::mysqld::options(&self.config),
         }
     }

@@ -33,6 +33,7 @@ pub(super) struct CheckOrder {
     pub(super) from: Option<String>,
     pub(super) force: bool,
     pub(super) dry_run: bool,
+    pub(super) automatic: bool,
     pub(super) mysqld: MysqldOptions,
 }
 
@@ -54,6 +55,8 @@ fn refused(what: impl Into<String>, cure: impl Into<String>) -> Refused {
     Refused { what: what.into(), cure: cure.into() }
 }
 
+/// A node that turns INVALID time after time has a cause that a person must find; and each time costs a data folder's room.
+const KEPT_MAX: usize = 2;
 const LOOK_AT_IT: &str = "look at: xenoncli cluster status";
 
 pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
@@ -90,6 +93,14 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
     let room = hands::room(&order.mysqld).await.map_err(|why| {
         refused(format!("this node's data folder cannot be replaced: {why}"), "cure what is said")
     })?;
+    if order.automatic && room.kept >= KEPT_MAX {
+        let what = format!(
+            "the old data of {} earlier rebuilds is still kept beside {}",
+            room.kept,
+            room.data.display()
+        );
+        return Err(refused(what, "judge what it has, remove it, and run: xenoncli mysql rebuildme"));
+    }
     let needed = room_needed(facts.data_bytes);
     if room.free_bytes < needed {
         return Err(refused(

@@ -91,6 +91,10 @@ pub(crate) struct Job {
     /// The leader was asked last.
     pub(crate) turn_asked: Option<Instant>,
     pub(crate) pause: Pause,
+    /// Since when the check says no.
+    pub(crate) checks_since: Option<Instant>,
+    /// An operator ended it.
+    pub(crate) cancelled_by_hand: bool,
 }
 
 impl Job {
@@ -109,6 +113,8 @@ impl Job {
             began: Instant::now(),
             turn_asked: None,
             pause: Pause::default(),
+            checks_since: None,
+            cancelled_by_hand: false,
         }
     }
 

@@ -115,7 +115,7 @@ impl Agent {
         let Some(job) = &mut self.rebuild.job else { return };
         job.again = None;
         match job.journal.phase {
-            Phase::Check => self.check_for_rebuild(None),
+            Phase::Check => self.check_for_rebuild(),
             Phase::Copy => self.copy_for_rebuild(),
             Phase::Verify => {
                 let order = self.copy_order();
@@ -237,12 +237,8 @@ impl Agent {
         }
     }
 
-    fn look_whether_it_follows(&mut self) {
-        if self.core.record().config.is_none() {
-            let line = "mysqld serves the backup's data, read-only; this node belongs to no cluster yet (take it in, or \
-                        form one: xenoncli cluster add)";
-            return self.enter(Phase::Clean, line.to_owned());
-        }
+    /// It replicates from the leader, has nothing that the leader lacks, and is in no doubt.
+    fn follows_well(&self) -> bool {
         let follows = self.local.server.as_ref().and_then(|server| server.replication.as_ref()).is_some_and(
             |replication| replication.receiver == ReceiverState::Running && replication.applier_running,
         );
@@ -250,8 +246,16 @@ impl Agent {
         let settled = matches!(state, State::Follower | State::Learner | State::Idle);
         // S3: the doubt goes when it has what the leader had; a leader meanwhile has all there is (I2).
         let caught_up = self.core.record().doubt.is_none();
-        let leads = self.core.is_open_leader();
-        if !(settled && follows && caught_up || leads) {
+        settled && follows && caught_up
+    }
+
+    fn look_whether_it_follows(&mut self) {
+        if self.core.record().config.is_none() {
+            let line = "mysqld serves the backup's data, read-only; this node belongs to no cluster yet (take it in, or \
+                        form one: xenoncli cluster add)";
+            return self.enter(Phase::Clean, line.to_owned());
+        }
+        if !self.follows_well() && !self.core.is_open_leader() {
             return;
         }
         self.enter(
@@ -366,6 +370,11 @@ impl Agent {
                     }
                 }
             };
+            // What it told last comes before that it has ended.
+            while let Ok(told) = told.try_recv() {
+                let news = News { work: id, what: What::Told(told) };
+                let _ = reports.send(Input::Rebuild(Box::new(news))).await;
+            }
             let _ = reports.send(Input::Rebuild(Box::new(News { work: id, what }))).await;
         });
         if let Some(job) = &mut self.rebuild.job {
@@ -469,6 +478,7 @@ impl Agent {
         let Some(job) = &mut self.rebuild.job else { return };
         match checked {
             Ok(Checked { donor, lines }) => {
+                job.checks_since = None;
                 job.journal.tries += 1;
                 job.progress.total = donor.data_bytes;
                 job.progress.done = 0;

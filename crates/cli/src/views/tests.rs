@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::failure::Failure;
-use xenon_api::{BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, ReplicationStatus};
+use xenon_api::{
+    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, PurgeStatus, ReplicationStatus,
+};
 use xenon_election::{NodeId, Rejoin, Standing};
 use xenon_gtid::GtidSet;
 
@@ -52,6 +54,8 @@ fn primary() -> NodeStatus {
         errant: GtidSet::default(),
         doing: Vec::new(),
         troubles: Vec::new(),
+        purge: PurgeStatus::default(),
+        holds_binlogs: None,
         last_promotion: None,
         config_path: "/etc/xenon/xenon.json".to_owned(),
         version: "0.1.0".to_owned(),

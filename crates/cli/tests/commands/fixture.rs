@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use xenon_api::{
     BackupStatus, Call, Counters, Event, EventKind, EventPage, MemberStatus, MysqlStatus, MysqldStatus,
-    NodeStatus, PATH_CALL, Refusal, ReplicationStatus, Reply, Request, Response,
+    NodeStatus, PATH_CALL, PurgeStatus, Refusal, ReplicationStatus, Reply, Request, Response,
 };
 use xenon_channel::{CLI_NAME, Identity, Incoming, Limits, Outgoing, Server};
 use xenon_election::{NodeId, Rejoin, Standing};
@@ -270,6 +270,8 @@ fn fresh(id: &NodeId) -> NodeStatus {
         errant: GtidSet::default(),
         doing: Vec::new(),
         troubles: Vec::new(),
+        purge: PurgeStatus::default(),
+        holds_binlogs: None,
         last_promotion: None,
         config_path: "/etc/xenon/xenon.json".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

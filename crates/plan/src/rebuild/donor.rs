@@ -126,6 +126,9 @@ pub fn choose<'a>(
     recipient: &Recipient,
     from: Option<&str>,
 ) -> Result<&'a Candidate, NoDonor> {
+    if from == Some(recipient.id.as_str()) {
+        return Err(NoDonor { reasons: vec![(recipient.id.clone(), "is this node itself".to_owned())] });
+    }
     let asked = candidates.iter().filter(|candidate| from.is_none_or(|from| candidate.id == from));
     let mut reasons = Vec::new();
     let mut best: Option<&Candidate> = None;
