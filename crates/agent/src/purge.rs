@@ -258,7 +258,8 @@ impl Agent {
     /// Why this node wants nobody's binlogs purged for the time being; the others read it in its status.
     pub(crate) fn holds_binlogs(&self) -> Option<String> {
         // A copy is as old as its beginning, and what came since then must come by replication.
-        self.rebuild.phase().map(|phase| format!("it is being rebuilt, phase {phase}"))
+        let rebuild = self.rebuild.phase().map(|phase| format!("it is being rebuilt, phase {phase}"));
+        rebuild.or_else(|| self.backups.is_active().then(|| "a backup is made of it".to_owned()))
     }
 }
 
