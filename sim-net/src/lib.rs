@@ -32,6 +32,8 @@ mod hooks;
 mod input;
 #[path = "../../crates/agent/src/legacy.rs"]
 mod legacy;
+#[path = "../../crates/agent/src/life.rs"]
+mod life;
 #[path = "../../crates/agent/src/local.rs"]
 mod local;
 #[path = "../../crates/agent/src/mysqld.rs"]
@@ -40,6 +42,8 @@ mod mysqld;
 mod observer;
 #[path = "../../crates/agent/src/peers.rs"]
 mod peers;
+#[path = "../../crates/agent/src/rewind.rs"]
+mod rewind;
 mod saver;
 mod signals;
 #[path = "../../crates/agent/src/status.rs"]

@@ -6,7 +6,9 @@ use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::input::Input;
+use crate::life::LifeNote;
 use crate::local::Local;
+use crate::rewind::Comeback;
 use crate::store::Store;
 use crate::worker::Means;
 use std::collections::BTreeMap;
@@ -45,6 +47,10 @@ pub(crate) struct Agent {
     pub(crate) means: Arc<Means>,
     pub(crate) local: Local,
     pub(crate) logs: Logs,
+    pub(crate) life: LifeNote,
+    pub(crate) comeback: Comeback,
+    /// When each member was heard last.
+    pub(crate) heard: BTreeMap<NodeId, Instant>,
     pub(crate) watch: FaultWatch,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
@@ -65,7 +71,10 @@ impl Agent {
         loop {
             let again = self.stop_again.map(|(_, next)| next);
             let wake =
-                [self.clock.next(), self.local.wake_at(), self.stopping, again].into_iter().flatten().min();
+                [self.clock.next(), self.local.wake_at(), self.comeback.wake_at(), self.stopping, again]
+                .into_iter()
+                .flatten()
+                .min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -102,6 +111,7 @@ impl Agent {
             Input::Disk(news) => self.on_disk(*news),
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
             Input::Logs(places) => self.on_logs(*places),
+            Input::Rewind(news) => self.on_rewind_news(news).await,
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
             Input::Hook { up, result } => self.on_hook(up, result),
@@ -113,6 +123,8 @@ impl Agent {
     async fn after(&mut self) {
         self.gather_faults().await;
         self.check_serving().await;
+        self.save_life().await;
+        self.come_back().await;
         self.replan().await;
         self.tell_troubles();
         self.shut_down_after_handover();

@@ -2,6 +2,7 @@
 
 use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
+use crate::rewind::RewindNews;
 use crate::worker::{Done, StepReport};
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
@@ -41,6 +42,8 @@ pub(crate) enum Input {
     Committing { began: Instant, sessions: BTreeSet<u64> },
     /// Where the server keeps its logs (V4).
     Logs(Box<LogPlaces>),
+    /// A job about a dead mysqld has ended (W1).
+    Rewind(RewindNews),
     /// One step of a plan has ended.
     Step(StepReport),
     /// The operation has ended.

@@ -6,6 +6,7 @@
 //! | see whether it still serves | [`Door::probe`] |
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
+//! | cut off what only a dead primary has | [`binlog_tail_outside`], [`keep_tail`], [`Rewind`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
 //! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
@@ -23,6 +24,7 @@ mod look;
 mod options;
 mod places;
 mod process;
+mod quarantine;
 mod session;
 
 pub use control::{
@@ -30,8 +32,8 @@ pub use control::{
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
-    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, binlog_tail_outside,
-    position_on_disk,
+    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, REWIND_STEPS, Rewind, RewindError,
+    binlog_tail_outside, position_on_disk,
 };
 pub use door::Door;
 pub use error::SqlError;
@@ -40,4 +42,9 @@ pub use places::Places;
 pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
     find_mysqld, folder_of,
+};
+pub use xenon_binlog::Transaction as TailTransaction;
+pub use quarantine::{
+    Dropped, DroppedTransaction, QuarantineError, Summary as QuarantineSummary, keep_tail, kept_bytes, kind_in_words,
+    quarantine_of,
 };

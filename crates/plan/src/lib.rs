@@ -17,6 +17,7 @@ pub mod observation;
 mod opened;
 mod patience;
 mod promote;
+pub mod rewind;
 mod role;
 mod step;
 
