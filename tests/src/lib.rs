@@ -1,8 +1,10 @@
 //! What the stories on real servers share: a cluster that serves, a client that writes, and the end of every story.
 
 mod hosts;
+mod tails;
 mod told;
 
+pub use tails::Died;
 pub use hosts::{on_hosts, on_hosts_with};
 
 use anyhow::{Context, Result, anyhow, bail};

@@ -190,14 +190,16 @@ fn is_in_two_phases(kind: TransactionKind, last: Piece) -> bool {
     match kind {
         // Nothing was done in the engine.
         TransactionKind::Empty => true,
-        TransactionKind::Ddl => matches!(last, Piece::Query(Query::Statement { with_xid: true })),
+        TransactionKind::Ddl => matches!(last, Piece::Query(Query::Statement { undone: true })),
         // Without an XID it ends with a COMMIT that means nothing to the engine. The server compresses nothing that tables
         // without transactions have part in.
         TransactionKind::Dml => {
             matches!(last, Piece::Xid | Piece::Payload | Piece::XaPrepare { one_phase: true })
         }
-        TransactionKind::XaPrepare => true,
-        TransactionKind::XaCommit | TransactionKind::XaRollback | TransactionKind::Incident => false,
+        // The first half is undone as a whole; without the second half the first one stays prepared, as it does where the
+        // second half never came (seen on 9.7.4).
+        TransactionKind::XaPrepare | TransactionKind::XaCommit | TransactionKind::XaRollback => true,
+        TransactionKind::Incident => false,
     }
 }
 

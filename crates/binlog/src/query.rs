@@ -5,8 +5,8 @@ use crate::bytes::Bytes;
 /// Fixed part of the body: thread, seconds, length of the schema's name, error, length of the status variables.
 const FIXED_BYTES: usize = 4 + 4 + 1 + 2 + 2;
 
-/// The longest statement that is looked at; longer ones begin a transaction no more than they end it.
-const STATEMENT_BYTES_MAX: usize = 32;
+/// How much of a statement is looked at. Longer ones begin a transaction no more than they end it.
+const STATEMENT_BYTES_MAX: usize = 16 * 1024;
 
 /// What must be kept of the body of a Query event: the status variables and the name have 16 and 8 bits of length.
 pub(crate) const KEPT_BYTES: usize =
@@ -23,8 +23,9 @@ pub(crate) enum Query {
     XaRollback,
     /// Any other: part of a transaction, or a transaction by itself (DDL).
     Statement {
-        /// It has an XID: the engine has prepared it and commits it when it is in the log (atomic DDL).
-        with_xid: bool,
+        /// The engine has prepared it and commits it when it is in the log (atomic DDL), so that recovery undoes it when it
+        /// is not; or there is nothing to undo.
+        undone: bool,
     },
 }
 
@@ -38,9 +39,28 @@ pub(crate) fn read(body: &[u8]) -> Option<Query> {
     let status = bytes.take(status_bytes)?;
     bytes.take(schema_bytes + 1)?;
     Some(match classify(bytes.0) {
-        Query::Statement { .. } => Query::Statement { with_xid: has_xid(Bytes(status)).unwrap_or(false) },
+        Query::Statement { .. } => Query::Statement {
+            undone: changes_nothing(bytes.0)
+                || has_xid(Bytes(status)).unwrap_or(false) && !takes_files_away(bytes.0),
+        },
         query => query,
     })
+}
+
+/// Statements of maintenance: they are in the log, and no row is another one afterwards.
+fn changes_nothing(statement: &[u8]) -> bool {
+    ["ANALYZE TABLE ", "OPTIMIZE TABLE ", "FLUSH "].iter().any(|words| begins(statement, words))
+}
+
+/// `ALTER TABLE … DISCARD TABLESPACE` deletes the file before it commits (seen on 9.7.4), and `IMPORT` works on one that
+/// somebody has put there. What is too long to be looked at is taken for one of them.
+fn takes_files_away(statement: &[u8]) -> bool {
+    let has = |word: &[u8]| statement.windows(word.len()).any(|at| at.eq_ignore_ascii_case(word));
+    statement.len() >= STATEMENT_BYTES_MAX || has(b"TABLESPACE") && (has(b"DISCARD") || has(b"IMPORT"))
+}
+
+fn begins(statement: &[u8], words: &str) -> bool {
+    statement.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words.as_bytes()))
 }
 
 /// Codes of the status variables, in the order of their numbers.
@@ -92,9 +112,7 @@ fn has_xid(mut bytes: Bytes<'_>) -> Option<bool> {
 
 /// The server writes these words itself; where a client's own words can get through, it compares without regard to case.
 fn classify(statement: &[u8]) -> Query {
-    let begins = |words: &str| {
-        statement.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words.as_bytes()))
-    };
+    let begins = |words: &str| begins(statement, words);
     match statement {
         b"BEGIN" => Query::Begin,
         b"COMMIT" => Query::Commit,
@@ -102,7 +120,7 @@ fn classify(statement: &[u8]) -> Query {
         _ if begins("XA COMMIT") => Query::XaCommit,
         _ if begins("XA ROLLBACK") => Query::XaRollback,
         _ if begins("ROLLBACK") && !begins("ROLLBACK TO ") => Query::Rollback,
-        _ => Query::Statement { with_xid: false },
+        _ => Query::Statement { undone: false },
     }
 }
 
@@ -110,7 +128,7 @@ fn classify(statement: &[u8]) -> Query {
 mod tests {
     use super::*;
 
-    const STATEMENT: Query = Query::Statement { with_xid: false };
+    const STATEMENT: Query = Query::Statement { undone: false };
 
     #[test]
     fn the_xid_of_atomic_ddl_is_found_among_the_status_variables() {
@@ -123,7 +141,7 @@ mod tests {
             body.extend(statement.as_bytes());
             read(&body)
         };
-        let xid = |with_xid| Some(Query::Statement { with_xid });
+        let xid = |undone| Some(Query::Statement { undone });
         // As 9.7 writes them: flags, mode, catalog, charset, zone, schemas, microseconds, XID.
         let mut status = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 3];
         status.extend(b"std\x04\x21\0\x21\0\xff\0\x05\x06SYSTEM\x0c\x01d\0\x0d\x11\x11\x11");
@@ -131,6 +149,9 @@ mod tests {
         status.extend([17, 9, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(body(&status, "DROP TABLE x"), xid(true));
         assert_eq!(body(&status, "BEGIN"), Some(Query::Begin));
+        assert_eq!(body(&status, "alter table t2 discard tablespace"), xid(false), "the file is gone at once");
+        assert_eq!(body(&status, "ALTER TABLE t IMPORT PARTITION p TABLESPACE"), xid(false));
+        assert_eq!(body(&[], "analyze table t"), xid(true), "nothing to undo");
         // One that is not known: what follows it cannot be read.
         assert_eq!(body(&[99, 17, 0, 0, 0, 0, 0, 0, 0, 0], "DROP TABLE x"), xid(false));
         assert_eq!(body(&[11, 200, 17], "DROP TABLE x"), xid(false), "cut off");
