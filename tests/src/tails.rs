@@ -20,6 +20,8 @@ pub struct Died {
     pub at: Instant,
     /// What it was called.
     pub server_uuid: String,
+    /// How often it had been rewound before.
+    before: usize,
 }
 
 impl Story {
@@ -41,6 +43,7 @@ impl Story {
             }
             writers.push((sql, (*last).to_owned()));
         }
+        let before = self.rewinds(leader).await?;
         // Their agents would start the receivers again.
         let mut stopped = Vec::new();
         for node in &others {
@@ -67,7 +70,13 @@ impl Story {
         for struck in stopped {
             self.cluster.heal(struck).await?;
         }
-        Ok(Died { at, server_uuid })
+        Ok(Died { at, server_uuid, before })
+    }
+
+    /// How often a node's agent has told of a rewind.
+    async fn rewinds(&self, node: usize) -> Result<usize> {
+        let events = self.events(node).await?;
+        Ok(events.iter().filter(|event| event.text.starts_with("rewound: ")).count())
     }
 
     async fn waiting(&self, admin: &mut Sql) -> Result<u64> {
@@ -80,13 +89,16 @@ impl Story {
     /// # Errors
     /// It does not; with the logs. Or it kept its `server_uuid`, or the tail.
     pub async fn rewound(&self, node: usize, died: &Died, bound: Duration) -> Result<Duration> {
-        self.event(node, "rewound: gtid_executed", died.at, bound).await?;
+        let what = format!("node{} is rewound", node + 1);
+        let rewound = async || (self.rewinds(node).await.ok()? > died.before).then_some(());
+        self.cluster.wait_until(bound, &what, rewound).await?;
+        println!("node{} answers again, rewound, after {:.0} ms", node + 1, died.at.elapsed().as_secs_f64() * 1e3);
         let what = format!("node{} follows again", node + 1);
         let replicates = async || {
             let status = self.cluster.status(node).await.ok()?;
             let replication = status.mysql.replication.as_ref()?;
-            let caught_up = replication.io_running && replication.sql_running && status.troubles.is_empty();
-            (status.state == "FOLLOWER" && caught_up).then_some(status)
+            let runs = replication.io_running && replication.sql_running;
+            (status.state == "FOLLOWER" && runs).then_some(status)
         };
         let waited = self.cluster.wait_until(bound, &what, replicates).await?;
         let took = died.at.elapsed();

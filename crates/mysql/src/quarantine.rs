@@ -97,8 +97,6 @@ pub struct Summary {
     pub bytes: u64,
     /// The kept files, in order.
     pub files: Vec<String>,
-    /// Where the first transaction begins in the first file, bytes.
-    pub start: u64,
     /// One by one; the first of them, when they are very many.
     pub transactions: Vec<DroppedTransaction>,
 }
@@ -111,8 +109,8 @@ pub fn quarantine_of(meta_dir: &Path) -> PathBuf {
 /// Keeps the tail of a binary log aside: its files as they are from its beginning on, and the summaries. All of it is on
 /// disk when this returns the folder. Blocking.
 ///
-/// The first file keeps its offsets: a hole stands for what is not part of the tail, so that it is read with
-/// `mysqlbinlog --start-position`.
+/// Of the first file the description of the format is kept, and the tail right behind it, byte by byte as it was:
+/// `mysqlbinlog` reads that. The positions in its events are still those of the file that it was cut off.
 ///
 /// # Errors
 /// Nothing was kept: no space, no right.
@@ -151,25 +149,29 @@ pub fn kept_bytes(meta_dir: &Path) -> (u64, usize) {
 }
 
 fn fill(folder: &Path, tail: &BinlogTail, dropped: Dropped, now: u64) -> Result<(), QuarantineError> {
-    let mut names = Vec::new();
-    let mut bytes = 0;
+    let (mut names, mut bytes, mut moved) = (Vec::new(), 0, 0);
     for (number, path) in tail.files().enumerate() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let to = folder.join(&name);
         let from = if number == 0 { tail.start } else { 0 };
-        bytes += copy(path, &to, from).map_err(|source| QuarantineError { path: to.clone(), source })?;
+        let copied = copy(path, &to, from).map_err(|source| QuarantineError { path: to.clone(), source })?;
+        if number == 0 {
+            moved = tail.start.saturating_sub(copied.begins);
+        }
+        bytes += copied.bytes;
         names.push(name);
     }
     let transactions = tail
         .transactions
         .iter()
-        .map(|(file, transaction)| DroppedTransaction {
+        .map(|(file, transaction)| (file, transaction, if *file == 0 { moved } else { 0 }))
+        .map(|(file, transaction, moved)| DroppedTransaction {
             gtid: transaction.gtid,
             kind: kind_in_words(transaction).to_owned(),
             compressed: transaction.compressed,
             file: names.get(*file).cloned().unwrap_or_default(),
-            start: transaction.start,
-            end: transaction.end,
+            start: transaction.start.saturating_sub(moved),
+            end: transaction.end.saturating_sub(moved),
             written_us: transaction.original_commit_us,
         })
         .collect();
@@ -181,7 +183,6 @@ fn fill(folder: &Path, tail: &BinlogTail, dropped: Dropped, now: u64) -> Result<
         count: tail.count,
         bytes,
         files: names,
-        start: tail.start,
         transactions,
     };
     let json = serde_json::to_vec_pretty(&summary).map_err(|error| QuarantineError {
@@ -211,10 +212,11 @@ pub fn kind_in_words(transaction: &Transaction) -> &'static str {
 fn text(summary: &Summary) -> String {
     let Summary { dropped, .. } = summary;
     let mut text = format!(
-        "{count} transaction(s) dropped by a {reason} on {node}, {at} UTC\n\n{why}.\n{told}\n\nGTIDs:  {gtids}\nserver: {uuid}\n\
-         bytes:  {bytes}\n\nTo read them (with the server's own mysqlbinlog; nothing is changed by that):\n\n    {command}\n\n\
-         To write them again on the primary, as new transactions, after having read that all of them is wanted:\n\n    {command} \\\n        \
-         --skip-gtids | mysql --host=PRIMARY …\n\n(\"mysqlbinlog: 'in use'\" is no error: the server died with the file open.)\n\nOne by one:\n\n",
+        "{count} transaction(s) dropped by a {reason} on {node}, {at} UTC\n\n{why}.\n{told}.\n\nGTIDs:  {gtids}\nserver: {uuid}\n\
+         bytes:  {bytes}\n\nTo read them, in this folder (nothing is changed by that):\n\n    \
+         mysqlbinlog --verbose --base64-output=decode-rows {files}\n\n\
+         To write all of them again, on the present primary and under new GTIDs, if that is what you want:\n\n    \
+         mysqlbinlog --skip-gtids {files} | mysql --host=PRIMARY --user=…\n\nOne by one:\n\n",
         count = summary.count,
         reason = dropped.reason,
         node = dropped.node,
@@ -224,7 +226,7 @@ fn text(summary: &Summary) -> String {
         gtids = summary.gtids,
         uuid = dropped.server_uuid,
         bytes = summary.bytes,
-        command = command(summary),
+        files = summary.files.join(" "),
     );
     for transaction in &summary.transactions {
         let gtid = transaction.gtid.map_or_else(|| "without GTID".to_owned(), |gtid| gtid.to_string());
@@ -245,38 +247,39 @@ fn text(summary: &Summary) -> String {
     text
 }
 
-fn command(summary: &Summary) -> String {
-    format!(
-        "mysqlbinlog --verbose --base64-output=decode-rows --start-position={} {}",
-        summary.start,
-        summary.files.join(" ")
-    )
+/// What was copied of a file.
+struct Copied {
+    /// From the offset on.
+    bytes: u64,
+    /// Where that begins in the copy.
+    begins: u64,
 }
 
-/// Copies a file from an offset on, and what it takes to read it. The number of bytes from the offset on.
-fn copy(from: &Path, to: &Path, start: u64) -> io::Result<u64> {
+/// Copies a file from an offset on, behind what it takes to read it.
+fn copy(from: &Path, to: &Path, start: u64) -> io::Result<Copied> {
     let mut source = File::open(from)?;
     let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    let mut begins = 0;
     if start > 0 {
         let mut beginning = [0; BEGINNING_BYTES];
         source.read_exact(&mut beginning)?;
         let [.., a, b, c, d, _, _, _, _, _, _] = beginning;
         let event_bytes = u32::from_le_bytes([a, b, c, d]).min(DESCRIPTION_BYTES_MAX);
         source.seek(SeekFrom::Start(0))?;
-        io::copy(&mut Read::by_ref(&mut source).take((4 + u64::from(event_bytes)).min(start)), &mut target)?;
+        let description = (4 + u64::from(event_bytes)).min(start);
+        begins = io::copy(&mut Read::by_ref(&mut source).take(description), &mut target)?;
         source.seek(SeekFrom::Start(start))?;
-        target.seek(SeekFrom::Start(start))?;
     }
     let mut piece = vec![0; PIECE_BYTES];
-    let mut copied = 0;
+    let mut bytes_copied = 0;
     loop {
         let count = source.read(&mut piece)?;
         let Some(bytes) = piece.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
         target.write_all(bytes)?;
-        copied += bytes.len() as u64;
+        bytes_copied += bytes.len() as u64;
     }
     target.sync_all()?;
-    Ok(copied)
+    Ok(Copied { bytes: bytes_copied, begins })
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), QuarantineError> {
