@@ -54,10 +54,12 @@ impl Story {
         }
         let (mut count, mut waiting) = (self.waiting(&mut admin).await?, Vec::new());
         for (mut sql, statement) in writers {
+            let before = written(&mut admin).await?;
             waiting.push(tokio::spawn(async move { sql.run(&statement, WAITS).await }));
             let least = count + 1;
             let until = Instant::now() + WRITTEN;
-            while count < least {
+            // On its way into the binlog a commit shows as waiting, too.
+            while count < least || written(&mut admin).await? == before {
                 ensure!(Instant::now() < until, "a statement does not come to wait");
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 count = self.waiting(&mut admin).await?;
@@ -92,7 +94,11 @@ impl Story {
         let what = format!("node{} is rewound", node + 1);
         let rewound = async || (self.rewinds(node).await.ok()? > died.before).then_some(());
         self.cluster.wait_until(bound, &what, rewound).await?;
-        println!("node{} answers again, rewound, after {:.0} ms", node + 1, died.at.elapsed().as_secs_f64() * 1e3);
+        println!(
+            "node{} answers again, rewound, after {:.0} ms",
+            node + 1,
+            died.at.elapsed().as_secs_f64() * 1e3
+        );
         let what = format!("node{} follows again", node + 1);
         let replicates = async || {
             let status = self.cluster.status(node).await.ok()?;
@@ -109,4 +115,20 @@ impl Story {
         ensure!(waited.value.errant.is_empty(), "it is errant: {}", waited.value.errant);
         Ok(took)
     }
+
+    /// Waits until a rewound node's vote counts as any other's again (S3): until then the next crash needs everybody.
+    ///
+    /// # Errors
+    /// It does not; with the logs.
+    pub async fn trusted_again(&self, node: usize, bound: Duration) -> Result<()> {
+        let what = format!("node{} is in no trouble", node + 1);
+        let well = async || self.cluster.status(node).await.ok()?.troubles.is_empty().then_some(());
+        self.cluster.wait_until(bound, &what, well).await.map(drop)
+    }
+}
+
+/// Where the binlog ends.
+async fn written(admin: &mut Sql) -> Result<(String, u64)> {
+    let row: (String, u64, String, String, String) = admin.row("SHOW BINARY LOG STATUS", STATEMENT).await?;
+    Ok((row.0, row.1))
 }

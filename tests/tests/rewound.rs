@@ -21,9 +21,16 @@ fn quarantine(story: &Story, node: usize) -> Result<Vec<PathBuf>> {
 async fn by_itself_and_within_seconds() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let mut sql = story.cluster.admin(leader).await?;
-    sql.run("CREATE TABLE app.t (id INT PRIMARY KEY, v TEXT); INSERT INTO app.t VALUES (1, 'kept')", STATEMENT).await?;
+    sql.run(
+        "CREATE TABLE app.t (id INT PRIMARY KEY, v TEXT); INSERT INTO app.t VALUES (1, 'kept')",
+        STATEMENT,
+    )
+    .await?;
     let died = story
-        .die_with_tail(leader, &[&["INSERT INTO app.t VALUES (2, 'tail')"], &["INSERT INTO app.t VALUES (3, 'tail')"]])
+        .die_with_tail(
+            leader,
+            &[&["INSERT INTO app.t VALUES (2, 'tail')"], &["INSERT INTO app.t VALUES (3, 'tail')"]],
+        )
         .await?;
     story.served_again(died.at, BOUND).await?;
     story.rewound(leader, &died, BOUND).await?;
@@ -45,8 +52,11 @@ async fn by_itself_and_within_seconds() -> Result<()> {
 async fn whatever_it_is_made_of() -> Result<()> {
     let (story, mut leader) = Story::begin(3).await?;
     let mut sql = story.cluster.admin(leader).await?;
-    sql.run("CREATE TABLE app.t (id INT PRIMARY KEY, v LONGTEXT); INSERT INTO app.t VALUES (1, 'kept')", STATEMENT)
-        .await?;
+    sql.run(
+        "CREATE TABLE app.t (id INT PRIMARY KEY, v LONGTEXT); INSERT INTO app.t VALUES (1, 'kept')",
+        STATEMENT,
+    )
+    .await?;
     let tails: [&[&[&str]]; 4] = [
         &[&["CREATE TABLE app.n (id INT)"], &["INSERT INTO app.t VALUES (4, REPEAT('x', 5000000))"]],
         &[
@@ -55,7 +65,12 @@ async fn whatever_it_is_made_of() -> Result<()> {
         ],
         &[
             &["XA START 'a'", "INSERT INTO app.t VALUES (7, 'tail')", "XA END 'a'", "XA PREPARE 'a'"],
-            &["XA START 'b'", "INSERT INTO app.t VALUES (8, 'tail')", "XA END 'b'", "XA COMMIT 'b' ONE PHASE"],
+            &[
+                "XA START 'b'",
+                "INSERT INTO app.t VALUES (8, 'tail')",
+                "XA END 'b'",
+                "XA COMMIT 'b' ONE PHASE",
+            ],
         ],
         &[&["ALTER TABLE app.t ADD COLUMN w INT DEFAULT 7"], &["CREATE DATABASE fresh"]],
     ];
@@ -63,6 +78,7 @@ async fn whatever_it_is_made_of() -> Result<()> {
         let died = story.die_with_tail(leader, tail).await?;
         story.served_again(died.at, BOUND).await?;
         story.rewound(leader, &died, BOUND).await?;
+        story.trusted_again(leader, BOUND).await?;
         let prepared: Vec<(u32, u32, u32, String)> =
             story.cluster.admin(leader).await?.rows("XA RECOVER", STATEMENT).await?;
         ensure!(prepared.is_empty(), "{prepared:?}");
@@ -81,7 +97,9 @@ async fn or_not_and_says_why() -> Result<()> {
     sql.run("CREATE TABLE app.m (id INT PRIMARY KEY) ENGINE = MyISAM", STATEMENT).await?;
     let died = story.die_with_tail(leader, &[&["INSERT INTO app.m VALUES (2)"]]).await?;
     story.served_again(died.at, BOUND).await?;
-    story.event(leader, "tables without transactions) is not undone by crash recovery", died.at, BOUND).await?;
+    story
+        .event(leader, "tables without transactions) is not undone by crash recovery", died.at, BOUND)
+        .await?;
     story.trouble(leader, "is not rewound (W1)", died.at, BOUND).await?;
     let invalid = async || {
         let status = story.cluster.status(leader).await.ok()?;

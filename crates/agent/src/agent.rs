@@ -72,9 +72,9 @@ impl Agent {
             let again = self.stop_again.map(|(_, next)| next);
             let wake =
                 [self.clock.next(), self.local.wake_at(), self.comeback.wake_at(), self.stopping, again]
-                .into_iter()
-                .flatten()
-                .min();
+                    .into_iter()
+                    .flatten()
+                    .min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;

@@ -116,7 +116,13 @@ impl Agent {
                 _ => {}
             }
         }
-        if self.core.record().config.as_ref().is_some_and(|config| config.members.contains_key(&envelope.from)) {
+        if self
+            .core
+            .record()
+            .config
+            .as_ref()
+            .is_some_and(|config| config.members.contains_key(&envelope.from))
+        {
             self.heard.insert(envelope.from.clone(), Instant::now());
         }
         self.heard_cluster = Some(envelope.cluster);

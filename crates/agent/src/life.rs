@@ -39,10 +39,8 @@ impl LifeNote {
     /// With what is known from before this agent started. Nothing is, when that is damaged or of another version.
     pub(crate) fn open(folder: &Path) -> LifeNote {
         let file = folder.join(FILE);
-        let note: Note = std::fs::read(&file)
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default();
+        let note: Note =
+            std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         let (writer, queue) = mpsc::channel(QUEUE);
         tokio::spawn(write(file, queue));
         LifeNote { sent: note.clone(), note, writer }
@@ -108,7 +106,9 @@ impl Agent {
         if let Role::Primary { term, acknowledgements, soft, .. } = self.local.role {
             self.life.leads(term);
             if soft || acknowledgements == 0 {
-                self.life.degrade("commits waited for a replica only while one was connected (C5: too few voters)");
+                self.life.degrade(
+                    "commits waited for a replica only while one was connected (C5: too few voters)",
+                );
             }
         }
     }
@@ -156,7 +156,9 @@ impl Agent {
         }
         self.life.sent = self.life.note.clone();
         if urgent && tokio::time::timeout(SAVE, saved).await.is_err() {
-            tracing::warn!("the disk of raft.meta-datadir is slow: what is known of mysqld's life is noted late");
+            tracing::warn!(
+                "the disk of raft.meta-datadir is slow: what is known of mysqld's life is noted late"
+            );
         }
     }
 }

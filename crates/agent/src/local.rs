@@ -395,8 +395,10 @@ impl Agent {
             let keep = steps.iter().take_while(|planned| fence(&planned.step)).count();
             steps.truncate(keep);
         }
-        let waits_for_comeback =
-            !self.local.is_running() && !self.local.in_transit && self.local.monitor && !self.comeback.is_cleared();
+        let waits_for_comeback = !self.local.is_running()
+            && !self.local.in_transit
+            && self.local.monitor
+            && !self.comeback.is_cleared();
         if !waits_for_comeback || !steps.is_empty() {
             self.local.doing =
                 steps.iter().map(|planned| format!("{} ({})", planned.step, planned.why)).collect();

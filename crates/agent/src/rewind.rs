@@ -10,8 +10,8 @@ use xenon_api::EventKind;
 use xenon_election::{Event, NodeId, Replaced, State};
 use xenon_gtid::{GtidSet, Uuid};
 use xenon_mysql::{
-    BinlogTail, DiskError, DiskLimits, Dropped, LogPlaces, Rewind, RewindError, TailTransaction, binlog_tail_outside, keep_tail,
-    kept_bytes, kind_in_words, quarantine_of,
+    BinlogTail, DiskError, DiskLimits, Dropped, LogPlaces, Rewind, RewindError, TailTransaction,
+    binlog_tail_outside, keep_tail, kept_bytes, kind_in_words, quarantine_of,
 };
 use xenon_plan::observation::ServerState;
 use xenon_plan::rewind::{
@@ -137,7 +137,11 @@ impl Agent {
             primary_in: self.life.primary_in(),
             leads: self.core.state() == State::Leader,
             needed: self.is_needed(now),
-            leader: self.comeback.heard.as_ref().map(|heard| heard.new_leader(now, self.core.followed().map(|(_, info)| info.look))),
+            leader: self
+                .comeback
+                .heard
+                .as_ref()
+                .map(|heard| heard.new_leader(now, self.core.followed().map(|(_, info)| info.look))),
             compared: self.comeback.compared.as_ref().map(|(compared, _)| *compared),
         };
         match next(&waiting) {
@@ -186,6 +190,9 @@ impl Agent {
         self.comeback.cleared = true;
         if let Some(why) = why {
             self.events.push(EventKind::Mysqld, format!("mysqld is started as it is: {why}"));
+            // Should the node turn out INVALID all the same.
+            self.comeback.refused =
+                Some(format!("the crashed primary is not rewound (W1): it had to start before that: {why}. {CURE}"));
         }
     }
 
@@ -194,7 +201,8 @@ impl Agent {
         let Some(leader_uuid) = info.server_uuid else { return };
         self.comeback.job = Some(Job::Comparing);
         let (set, term, inputs) = (info.received.clone(), self.core.record().term, self.inputs_for_task());
-        self.local.doing = vec!["compare the dead mysqld's binlog with what the new leader has (W1)".to_owned()];
+        self.local.doing =
+            vec!["compare the dead mysqld's binlog with what the new leader has (W1)".to_owned()];
         tokio::spawn(async move {
             let tail = tail_outside(&places, &set).await;
             let comparison = Comparison { tail, leader_uuid, term, finally };
@@ -222,11 +230,16 @@ impl Agent {
 
     fn decide_rewind(&mut self, places: LogPlaces) {
         let Some((_, comparison)) = &self.comeback.compared else { return };
-        let (Some(server_uuid), Some(config)) = (places.server_uuid, self.core.record().config.as_ref()) else {
+        let (Some(server_uuid), Some(config)) = (places.server_uuid, self.core.record().config.as_ref())
+        else {
             return self.refuse("it is not known whose data folder it is", CURE);
         };
         let facts = Facts {
-            tail: comparison.tail.as_ref().map(|tail| tail.as_ref().map_or_else(no_tail, tail_seen)).map_err(Clone::clone),
+            tail: comparison
+                .tail
+                .as_ref()
+                .map(|tail| tail.as_ref().map_or_else(no_tail, tail_seen))
+                .map_err(Clone::clone),
             server_uuid,
             markers: config.cluster,
             leader_uuid: comparison.leader_uuid,
@@ -271,7 +284,8 @@ impl Agent {
         tokio::spawn(async move {
             let work = move || {
                 let folder = keep_tail(&meta, &tail, dropped).map_err(|error| error.to_string())?;
-                let rewind = Rewind::of(&places, &tail, old, new, folder).map_err(|error| error.to_string())?;
+                let rewind =
+                    Rewind::of(&places, &tail, old, new, folder).map_err(|error| error.to_string())?;
                 Ok(Box::new(rewind))
             };
             let kept = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()));
@@ -341,7 +355,9 @@ impl Agent {
         let (uuid, count) = (rewind.new_server_uuid, rewind.gtids.count());
         self.events.push(
             EventKind::Mysqld,
-            format!("{count} transaction(s) cut off the binlog; the server goes on as server_uuid {uuid} (I4)"),
+            format!(
+                "{count} transaction(s) cut off the binlog; the server goes on as server_uuid {uuid} (I4)"
+            ),
         );
         if let Some(places) = &self.logs.places {
             self.on_logs(LogPlaces { server_uuid: Some(uuid), ..places.clone() });
@@ -352,7 +368,8 @@ impl Agent {
     fn on_not_cut(&mut self, error: &RewindError) {
         self.comeback.tries += 1;
         if matches!(error, RewindError::Io { .. }) && self.comeback.tries < TRIES {
-            self.events.push(EventKind::Trouble, format!("the binlog could not be cut: {error}; trying again"));
+            self.events
+                .push(EventKind::Trouble, format!("the binlog could not be cut: {error}; trying again"));
             self.comeback.try_at = Some(Instant::now() + AGAIN);
             return;
         }
@@ -390,7 +407,9 @@ impl Agent {
             }
         } else {
             let found = state.server_uuid;
-            self.tell_failed(format!("a rewind was begun, and the server that runs has server_uuid {found}: it is given up"));
+            self.tell_failed(format!(
+                "a rewind was begun, and the server that runs has server_uuid {found}: it is given up"
+            ));
         }
         self.comeback.rewind = None;
         let meta = self.config.raft.meta_datadir.clone();
@@ -407,14 +426,8 @@ impl Agent {
     }
 
     /// Why an INVALID node was not rewound.
-    pub(crate) fn not_rewound(&mut self) -> Option<String> {
-        if self.local.server.is_some() && self.core.leader().is_some() && self.core.state() != State::Invalid {
-            // Forgotten only when it has been compared with a leader, and is in order.
-            if self.local.server.as_ref().is_some_and(|server| server.replication.is_some()) {
-                self.comeback.refused = None;
-            }
-        }
-        self.comeback.refused.clone()
+    pub(crate) fn not_rewound(&self) -> Option<String> {
+        self.comeback.refused.clone().filter(|_| self.core.state() == State::Invalid)
     }
 }
 
@@ -441,7 +454,14 @@ async fn tail_outside(places: &LogPlaces, set: &GtidSet) -> Result<Option<Binlog
 }
 
 fn no_tail() -> Tail {
-    Tail { gtids: GtidSet::new(), count: 0, inside_after: None, in_use: true, in_earlier_file: None, not_undone: None }
+    Tail {
+        gtids: GtidSet::new(),
+        count: 0,
+        inside_after: None,
+        in_use: true,
+        in_earlier_file: None,
+        not_undone: None,
+    }
 }
 
 fn tail_seen(tail: &BinlogTail) -> Tail {

@@ -149,7 +149,11 @@ mod tests {
         status.extend([17, 9, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(body(&status, "DROP TABLE x"), xid(true));
         assert_eq!(body(&status, "BEGIN"), Some(Query::Begin));
-        assert_eq!(body(&status, "alter table t2 discard tablespace"), xid(false), "the file is gone at once");
+        assert_eq!(
+            body(&status, "alter table t2 discard tablespace"),
+            xid(false),
+            "the file is gone at once"
+        );
         assert_eq!(body(&status, "ALTER TABLE t IMPORT PARTITION p TABLESPACE"), xid(false));
         assert_eq!(body(&[], "analyze table t"), xid(true), "nothing to undo");
         // One that is not known: what follows it cannot be read.

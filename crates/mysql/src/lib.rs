@@ -43,8 +43,8 @@ pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
     find_mysqld, folder_of,
 };
-pub use xenon_binlog::Transaction as TailTransaction;
 pub use quarantine::{
-    Dropped, DroppedTransaction, QuarantineError, Summary as QuarantineSummary, keep_tail, kept_bytes, kind_in_words,
-    quarantine_of,
+    Dropped, DroppedTransaction, QuarantineError, Summary as QuarantineSummary, keep_tail, kept_bytes,
+    kind_in_words, quarantine_of,
 };
+pub use xenon_binlog::Transaction as TailTransaction;

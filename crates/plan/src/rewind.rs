@@ -236,11 +236,16 @@ pub fn decide(facts: &Facts) -> Decision {
         ));
     }
     if let Some(gtid) = &tail.inside_after {
-        return refuse(format!("the leader has {gtid}, which stands behind what it lacks, so no cut takes off just that"));
+        return refuse(format!(
+            "the leader has {gtid}, which stands behind what it lacks, so no cut takes off just that"
+        ));
     }
     let foreign = tail.gtids.without_uuid(&facts.server_uuid).without_uuid(&facts.markers);
     if !foreign.is_empty() {
-        return refuse(format!("{} in the tail were not written first by this server", crate::brief(&foreign)));
+        return refuse(format!(
+            "{} in the tail were not written first by this server",
+            crate::brief(&foreign)
+        ));
     }
     if !tail.in_use {
         return refuse("mysqld has ended its binlog in order, so all that is in it is committed".to_owned());
@@ -259,7 +264,9 @@ pub fn decide(facts: &Facts) -> Decision {
         );
     };
     if let Some(why) = &life.degraded {
-        return refuse(format!("commits did not always wait for acknowledgements, so the tail may be committed: {why}"));
+        return refuse(format!(
+            "commits did not always wait for acknowledgements, so the tail may be committed: {why}"
+        ));
     }
     if !life.synced && life.boot != facts.boot {
         return refuse(

@@ -81,7 +81,10 @@ fn w1_nothing_is_waited_for_where_nothing_newer_can_come() {
     assert!(is_start(&next(&Waiting { leads: true, ..waiting() })), "T4: a paused leader's server");
     let needed = Waiting { needed: true, ..waiting() };
     assert!(!is_start(&next(&Waiting { waited_ms: NEEDED_MS - 1, ..needed.clone() })));
-    assert!(is_start(&next(&Waiting { waited_ms: NEEDED_MS, ..needed })), "two nodes: the other one cannot be elected");
+    assert!(
+        is_start(&next(&Waiting { waited_ms: NEEDED_MS, ..needed })),
+        "two nodes: the other one cannot be elected"
+    );
     assert!(!is_start(&next(&Waiting { waited_ms: 3 * T - 1, ..waiting() })));
     assert!(is_start(&next(&Waiting { waited_ms: 3 * T, ..waiting() })), "nobody was elected");
 }
@@ -95,14 +98,19 @@ fn w1_a_leader_counts_when_it_is_open_and_has_looked_since() {
     assert_eq!(next(&heard(leader(true, true, 0))), Next::Compare { finally: true });
 
     // What it lacks before it is open it may fetch (W2).
-    let provisional = |leader, outside| Waiting {
-        compared: Some(Compared { finally: false, outside }),
-        ..heard(leader)
-    };
-    assert!(is_start(&next(&provisional(leader(false, false, 0), false))), "nothing to cut off, and its marker may need this node");
+    let provisional =
+        |leader, outside| Waiting { compared: Some(Compared { finally: false, outside }), ..heard(leader) };
+    assert!(
+        is_start(&next(&provisional(leader(false, false, 0), false))),
+        "nothing to cut off, and its marker may need this node"
+    );
     assert!(matches!(next(&provisional(leader(false, false, 0), true)), Next::Wait { .. }));
     assert_eq!(next(&provisional(leader(true, true, 0), true)), Next::Compare { finally: true });
-    assert_eq!(next(&provisional(leader(false, false, OPENS_MS), true)), Next::Compare { finally: true }, "I2 holds from its election on");
+    assert_eq!(
+        next(&provisional(leader(false, false, OPENS_MS), true)),
+        Next::Compare { finally: true },
+        "I2 holds from its election on"
+    );
 
     let finally = |outside| Waiting {
         compared: Some(Compared { finally: true, outside }),
@@ -149,7 +157,10 @@ fn w1_each_condition_is_named_when_it_fails() {
     let table = [
         (Facts { tail: Err("it is encrypted".to_owned()), ..facts() }, "it is encrypted"),
         (with(|tail| tail.count = 3), "1 transaction(s) in the tail have no GTID"),
-        (with(|tail| tail.inside_after = Some(xenon_gtid::Gtid::untagged(FOREIGN, 4))), "stands behind what it lacks"),
+        (
+            with(|tail| tail.inside_after = Some(xenon_gtid::Gtid::untagged(FOREIGN, 4))),
+            "stands behind what it lacks",
+        ),
         (
             with(|tail| {
                 tail.gtids.insert_range(FOREIGN, None, 3, 3);
@@ -158,8 +169,14 @@ fn w1_each_condition_is_named_when_it_fails() {
             "were not written first by this server",
         ),
         (with(|tail| tail.in_use = false), "ended its binlog in order"),
-        (with(|tail| tail.in_earlier_file = named("changes of rows")), "in a binlog file before the last one"),
-        (with(|tail| tail.not_undone = named("changes in tables without transactions")), "is not undone by crash recovery"),
+        (
+            with(|tail| tail.in_earlier_file = named("changes of rows")),
+            "in a binlog file before the last one",
+        ),
+        (
+            with(|tail| tail.not_undone = named("changes in tables without transactions")),
+            "is not undone by crash recovery",
+        ),
         (Facts { life: None, ..facts() }, "nothing was noted"),
         (life(|life| life.degraded = Some("semi-sync was off".to_owned())), "semi-sync was off"),
         (Facts { boot: Some("c".to_owned()), ..facts() }, "the host was restarted"),

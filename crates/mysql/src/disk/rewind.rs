@@ -71,7 +71,9 @@ pub enum RewindError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// Somebody else has changed the files since: most likely a mysqld was started there.
-    #[error("{path}: {what}; a mysqld was started there meanwhile, so the tail is committed and is not cut off any more")]
+    #[error(
+        "{path}: {what}; a mysqld was started there meanwhile, so the tail is committed and is not cut off any more"
+    )]
     Changed {
         /// The file.
         path: PathBuf,
@@ -138,7 +140,9 @@ impl Rewind {
         };
         match serde_json::from_slice::<Rewind>(&bytes) {
             Ok(rewind) if rewind.version == VERSION => Ok(Some(rewind)),
-            Ok(_) | Err(_) => Err(RewindError::Io { doing: "understand", path, source: ErrorKind::InvalidData.into() }),
+            Ok(_) | Err(_) => {
+                Err(RewindError::Io { doing: "understand", path, source: ErrorKind::InvalidData.into() })
+            }
         }
     }
 
@@ -148,7 +152,8 @@ impl Rewind {
     /// It cannot be written down; then nothing may be changed.
     pub fn save(&self, meta_dir: &Path) -> Result<(), RewindError> {
         let path = meta_dir.join(FILE);
-        let text = serde_json::to_vec_pretty(self).map_err(io::Error::other).map_err(io_error("write", &path))?;
+        let text =
+            serde_json::to_vec_pretty(self).map_err(io::Error::other).map_err(io_error("write", &path))?;
         replace(&path, &text, None)
     }
 
@@ -277,7 +282,9 @@ impl Rewind {
     fn remove_later(&self) -> Result<(), RewindError> {
         for path in &self.later_files {
             match std::fs::remove_file(path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error("remove", path)(error)),
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(io_error("remove", path)(error));
+                }
                 _ => sync_parent(path)?,
             }
         }
