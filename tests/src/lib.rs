@@ -1,10 +1,12 @@
 //! What the stories on real servers share: a cluster that serves, a client that writes, and the end of every story.
 
 mod hosts;
+mod rebuilding;
 mod tails;
 mod told;
 
 pub use hosts::{on_hosts, on_hosts_with};
+pub use rebuilding::REBUILT;
 pub use tails::Died;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -210,7 +212,8 @@ impl Story {
                     return Some(None);
                 }
                 let status = self.cluster.status(returned).await.ok()?;
-                let says = status.troubles.into_iter().find(|trouble| trouble.contains("not rewound (W1)"))?;
+                let says =
+                    status.troubles.into_iter().find(|trouble| trouble.contains("not rewound (W1)"))?;
                 (status.state == "INVALID" && !status.errant.is_empty()).then_some(Some(says))
             })
             .await?
@@ -233,8 +236,13 @@ impl Story {
     pub async fn end_with_rewound(self, returned: usize) -> Result<Checked> {
         let all = self.cluster.nodes().len() - 1;
         self.cluster.wait_all_following(all, HEALS).await?;
-        let rewound = self.events(returned).await?.into_iter().find(|event| event.text.starts_with("rewound: "));
-        println!("node{}: {}", returned + 1, rewound.map_or("nothing to rewind".to_owned(), |event| event.text));
+        let rewound =
+            self.events(returned).await?.into_iter().find(|event| event.text.starts_with("rewound: "));
+        println!(
+            "node{}: {}",
+            returned + 1,
+            rewound.map_or("nothing to rewind".to_owned(), |event| event.text)
+        );
         self.compare(Vec::new()).await
     }
 

@@ -1,6 +1,7 @@
 //! The loop: one task that owns the election core and the picture of the local server, and decides nothing
 //! itself. What happens comes in as [`Input`]; the core and the plans say what follows; workers do it.
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
@@ -8,6 +9,8 @@ use crate::faults::FaultWatch;
 use crate::input::Input;
 use crate::life::LifeNote;
 use crate::local::Local;
+use crate::purge::Purge;
+use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::store::Store;
 use crate::worker::Means;
@@ -52,6 +55,9 @@ pub(crate) struct Agent {
     /// When each member was heard last.
     pub(crate) heard: BTreeMap<NodeId, Instant>,
     pub(crate) watch: FaultWatch,
+    pub(crate) purge: Purge,
+    pub(crate) rebuild: Rebuild,
+    pub(crate) backups: Backups,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
@@ -70,11 +76,17 @@ impl Agent {
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
         loop {
             let again = self.stop_again.map(|(_, next)| next);
-            let wake =
-                [self.clock.next(), self.local.wake_at(), self.comeback.wake_at(), self.stopping, again]
-                    .into_iter()
-                    .flatten()
-                    .min();
+            let wake = [
+                self.clock.next(),
+                self.local.wake_at(),
+                self.comeback.wake_at(),
+                self.purge.wake_at(),
+                self.stopping,
+                again,
+            ]
+            .into_iter()
+            .flatten()
+            .min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -99,12 +111,14 @@ impl Agent {
         match input {
             Input::Peer(envelope) => self.on_peer(envelope).await,
             Input::Call { call, reply } => self.on_call(call, reply).await,
+            Input::Stream { request, reply } => self.on_stream_request(request, reply),
             Input::Looked { began, result } => self.on_looked(began, *result).await,
             Input::Probed { began, probe, detail } => self.on_probed(began, probe, &detail).await,
             Input::SessionLost { began, detail } => self.on_session_lost(began, &detail),
             Input::Started(mysqld) => self.on_started(*mysqld),
             Input::NotFound => self.on_not_found(),
             Input::StartFailed(why) => self.on_start_failed(&why),
+            Input::NoData(folder) => self.on_no_data(folder),
             Input::Exiting { pid } => self.on_exiting(pid),
             Input::Gone { pid, record } => self.on_gone(pid, &record),
             Input::Places(places) => self.on_places(places),
@@ -112,8 +126,12 @@ impl Agent {
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
             Input::Logs(places) => self.on_logs(*places),
             Input::Rewind(news) => self.on_rewind_news(news).await,
+            Input::PurgeAnswers(answers) => self.on_purge_answers(answers),
+            Input::Purged(result) => self.on_purged(*result),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
+            Input::Rebuild(news) => self.on_rebuild_news(*news).await,
+            Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),
             Input::Stop => self.on_stop().await,
         }
@@ -125,7 +143,9 @@ impl Agent {
         self.check_serving().await;
         self.save_life().await;
         self.come_back().await;
+        self.drive_rebuild().await;
         self.replan().await;
+        self.ask_for_purge();
         self.tell_troubles();
         self.shut_down_after_handover();
         self.ask_again_to_stop().await;

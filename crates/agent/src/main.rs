@@ -2,6 +2,7 @@
 
 mod address;
 mod agent;
+mod backup;
 mod boot;
 mod calls;
 mod chance;
@@ -11,6 +12,7 @@ mod disk;
 mod effects;
 mod events;
 mod faults;
+mod hands;
 mod hooks;
 mod input;
 mod legacy;
@@ -20,12 +22,15 @@ mod log;
 mod mysqld;
 mod observer;
 mod peers;
+mod purge;
+mod rebuild;
 mod rewind;
 mod saver;
 mod signals;
 mod status;
 mod steps;
 mod store;
+mod streams;
 mod troubles;
 mod worker;
 

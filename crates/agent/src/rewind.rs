@@ -116,7 +116,8 @@ impl Agent {
     /// What ends every turn of the loop, before the plan.
     pub(crate) async fn come_back(&mut self) {
         let local = &self.local;
-        if local.is_running() || local.in_transit || !local.monitor || self.comeback.cleared {
+        let held = self.rebuild.holds_mysqld();
+        if local.is_running() || local.in_transit || !local.monitor || held || self.comeback.cleared {
             return;
         }
         let now = Instant::now();
@@ -191,8 +192,9 @@ impl Agent {
         if let Some(why) = why {
             self.events.push(EventKind::Mysqld, format!("mysqld is started as it is: {why}"));
             // Should the node turn out INVALID all the same.
-            self.comeback.refused =
-                Some(format!("the crashed primary is not rewound (W1): it had to start before that: {why}. {CURE}"));
+            self.comeback.refused = Some(format!(
+                "the crashed primary is not rewound (W1): it had to start before that: {why}. {CURE}"
+            ));
         }
     }
 

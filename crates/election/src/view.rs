@@ -34,6 +34,11 @@ impl Election {
         }
     }
 
+    /// The record as it stands in memory is on disk (S1).
+    pub fn is_saved(&self) -> bool {
+        self.unsaved.is_none()
+    }
+
     /// The leader of the current term that this node hears or is.
     pub fn leader(&self) -> Option<&NodeId> {
         match &self.role {
@@ -47,11 +52,6 @@ impl Election {
     pub fn followed(&self) -> Option<(&NodeId, &LeaderInfo)> {
         let known = self.leader.as_ref().filter(|_| self.leader_fresh)?;
         Some((&known.id, &known.info))
-    }
-
-    /// The record on disk is the one in memory (S1).
-    pub fn is_saved(&self) -> bool {
-        self.unsaved.is_none()
     }
 
     /// This node leads and its marker is acknowledged.
