@@ -48,21 +48,20 @@ fn falsified(backup: &Path, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the leader's binary logs say of the time before now is thrown away: nobody can join by replication alone.
-async fn purge(story: &Story, node: usize) -> Result<()> {
+/// Begins a new binary log: its name.
+async fn new_log(story: &Story, node: usize) -> Result<String> {
     let mut sql = story.cluster.admin(node).await?;
     sql.run("FLUSH BINARY LOGS", STATEMENT).await?;
     let files: Vec<(String, u64, String)> = sql.rows("SHOW BINARY LOGS", STATEMENT).await?;
-    let (last, _, _) = files.last().context("a binary log")?;
-    sql.run(&format!("PURGE BINARY LOGS TO '{last}'"), STATEMENT).await
+    files.last().map(|(name, _, _)| name.clone()).context("a binary log")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_node_is_restored_and_joins() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let node = (leader + 1) % 3;
-    let backups = story.cluster.folder().join("backups");
-    std::fs::create_dir(&backups)?;
+    let folder = tempfile::tempdir()?;
+    let backups = std::fs::canonicalize(folder.path())?;
     let (one, two) = (backups.join("one"), backups.join("two"));
     let to = |folder: &Path| format!("--to={}", folder.display());
     let from = |folder: &Path| format!("--from={}", folder.display());
@@ -85,6 +84,10 @@ async fn a_fresh_node_is_restored_and_joins() -> Result<()> {
     sql.run("DROP TABLE app.old", STATEMENT).await?;
     story.some_more().await?;
 
+    let mut logs = Vec::new();
+    for index in 0..3 {
+        logs.push(new_log(&story, index).await?);
+    }
     let before = story.cluster.status(leader).await?.mysql.executed;
     story
         .cluster
@@ -109,8 +112,9 @@ async fn a_fresh_node_is_restored_and_joins() -> Result<()> {
     ensure!(checked.success(), "sha256sum reads it, too");
     refused(&story, node, &["mysql", "backup", &to(&one)], "a backup already").await?;
     story.some_more().await?;
-    for index in 0..3 {
-        purge(&story, index).await?;
+    // Nobody can join by replication alone any more.
+    for (index, log) in logs.iter().enumerate() {
+        story.cluster.admin(index).await?.run(&format!("PURGE BINARY LOGS TO '{log}'"), STATEMENT).await?;
     }
 
     // Never over what others follow, or over data, unasked.
@@ -159,6 +163,13 @@ async fn a_fresh_node_is_restored_and_joins() -> Result<()> {
     ensure!(restored.mysql.executed == manifest.gtid_executed, "exactly that");
     ensure!(restored.mysql.server_uuid != fresh && restored.mysql.server_uuid != Some(manifest.server_uuid));
     ensure!(restored.job.is_some_and(|job| job.kind == JobKind::Restore && job.state == JobState::Done));
+    let plugin: (String,) = story
+        .cluster
+        .admin(fourth)
+        .await?
+        .row("SELECT PLUGIN_STATUS FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone'", STATEMENT)
+        .await?;
+    ensure!(plugin.0 == "ACTIVE", "it can give its data to others: {plugin:?}");
     // It joins, and gets what came later by replication.
     let id = story.cluster.node(fourth)?.id();
     story.ask_leader(Request::ClusterAdd { nodes: vec![id.clone()], idle: false }).await?;
@@ -171,6 +182,9 @@ async fn a_fresh_node_is_restored_and_joins() -> Result<()> {
         })
         .await?;
     story.some_more().await?;
+    story.cluster.wait_all_following(3, HEALS).await?;
+    let job = story.cluster.status(fourth).await?.job;
+    ensure!(job.is_some_and(|job| job.kind == JobKind::Restore), "it was not rebuilt from another node");
     story.end(3, Vec::new()).await?;
     Ok(())
 }
@@ -192,8 +206,8 @@ async fn refused_when_there(story: &Story, node: usize, words: &[&str], says: &s
 async fn what_ends_a_backup_leaves_nothing_and_data_is_replaced_only_by_force() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let (node, third) = ((leader + 1) % 3, (leader + 2) % 3);
-    let backups = story.cluster.folder().join("backups");
-    std::fs::create_dir(&backups)?;
+    let folder = tempfile::tempdir()?;
+    let backups = std::fs::canonicalize(folder.path())?;
     let (good, slow) = (backups.join("good"), backups.join("slow"));
     let to = |folder: &Path| format!("--to={}", folder.display());
     let left = || -> Result<Vec<PathBuf>> {
@@ -202,10 +216,25 @@ async fn what_ends_a_backup_leaves_nothing_and_data_is_replaced_only_by_force() 
     let copies = async || {
         story
             .job(node, "the backup copies", HEALS, |job| {
-                job.kind == JobKind::Backup && job.is_active() && job.phase == "copy" && job.bytes_done > 0
+                job.kind == JobKind::Backup && job.is_active() && job.phase == "copy"
             })
             .await
     };
+
+    // Enough that a copy takes its time.
+    let mut sql = story.cluster.admin(leader).await?;
+    sql.run("CREATE TABLE app.large (id INT AUTO_INCREMENT PRIMARY KEY, b LONGBLOB)", STATEMENT).await?;
+    for _ in 0..8 {
+        sql.run("INSERT INTO app.large (b) VALUES (REPEAT(RANDOM_BYTES(1024), 8192))", STATEMENT).await?;
+    }
+    story.cluster.wait_all_following(2, HEALS).await?;
+    let large = story.cluster.status(leader).await?.mysql.executed;
+    story
+        .cluster
+        .wait_until(HEALS, "the replica has it", async || {
+            story.cluster.status(node).await.ok()?.mysql.executed.contains_set(&large).then_some(())
+        })
+        .await?;
 
     // One job at a time; cancelled in the middle.
     let slowly = ["mysql", "backup", &to(&slow), "--throttle=1", "--detach"];

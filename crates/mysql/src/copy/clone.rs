@@ -128,7 +128,14 @@ impl Door {
         let what = order.what();
         let statement = order.statement(&what)?;
         let mut link = self.open(Purpose::Reading, until(SHORT)).await?;
-        let before = set_limits(&mut link, order).await?;
+        let before = match set_limits(&mut link, order).await {
+            // A server that somebody else has started.
+            Err(CopyError::Sql(error)) if error.is_code(UNKNOWN_VARIABLE) => {
+                self.control(SHORT).await?.load_clone_plugin(SHORT).await?;
+                set_limits(&mut link, order).await?
+            }
+            outcome => outcome?,
+        };
         let (started, id) = (Instant::now(), link.id());
         let limits = order.limits;
         let mut ending: Option<Ending> = None;
@@ -245,16 +252,7 @@ async fn set_limits(link: &mut Link, order: &CloneOrder) -> Result<String, CopyE
     let what = "setting the limits of CLONE";
     let sql = "SELECT @@global.clone_max_data_bandwidth, @@global.clone_max_network_bandwidth, \
                @@global.clone_valid_donor_list";
-    let sets = match link.ask(what, sql, until(SHORT)).await {
-        Err(error) if error.is_code(UNKNOWN_VARIABLE) => {
-            return Err(CopyError::impossible(
-                &order.what(),
-                "the clone plugin is not loaded; restart mysqld through the agent, which loads it, or run INSTALL PLUGIN \
-                 clone SONAME 'mysql_clone.so'",
-            ));
-        }
-        outcome => outcome?,
-    };
+    let sets = link.ask(what, sql, until(SHORT)).await?;
     let row = sets.first().and_then(|rows| rows.first());
     let column = |index| row.and_then(|row| text(row, index)).unwrap_or_default();
     let number = |index| column(index).parse::<u64>().unwrap_or(0);

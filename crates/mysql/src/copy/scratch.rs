@@ -267,6 +267,7 @@ async fn common(options: &ScratchOptions, data: &Path) -> Result<Vec<OsString>, 
     arguments.extend(
         [
             "--skip-networking",
+            "--loose-innodb-redo-log-capacity=32M",
             "--loose-mysqlx=OFF",
             "--skip-log-bin",
             "--gtid-mode=ON",
