@@ -282,7 +282,7 @@ impl Agent {
                 .to_owned(),
         };
         let (meta, inputs) = (self.config.raft.meta_datadir.clone(), self.inputs_for_task());
-        let new = Uuid::from_bytes(*uuid::Uuid::new_v4().as_bytes());
+        let new = crate::chance::uuid();
         tokio::spawn(async move {
             let work = move || {
                 let folder = keep_tail(&meta, &tail, dropped).map_err(|error| error.to_string())?;
