@@ -10,7 +10,9 @@ use xenon_plan::rebuild::OnDisk;
 const NONE: &str = "there are no disks in this simulation";
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Places;
+pub(crate) struct Places {
+    nothing: (),
+}
 
 #[derive(Debug, Clone)]
 #[expect(dead_code, reason = "the real one's shape")]

@@ -35,6 +35,8 @@ mod hooks;
 mod input;
 #[path = "../../crates/agent/src/legacy.rs"]
 mod legacy;
+#[path = "../../crates/agent/src/life.rs"]
+mod life;
 #[path = "../../crates/agent/src/local.rs"]
 mod local;
 #[path = "../../crates/agent/src/mysqld.rs"]
@@ -47,6 +49,8 @@ mod peers;
 mod purge;
 #[path = "../../crates/agent/src/rebuild/mod.rs"]
 mod rebuild;
+#[path = "../../crates/agent/src/rewind.rs"]
+mod rewind;
 mod saver;
 mod signals;
 #[path = "../../crates/agent/src/status.rs"]

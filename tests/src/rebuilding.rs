@@ -79,6 +79,30 @@ impl Story {
             .map(drop)
     }
 
+    /// Gives the cluster more data, about 64 KB for each of 2^`doublings` rows, and waits until all have it: a copy that lasts long
+    /// enough for something to happen to it.
+    ///
+    /// # Errors
+    /// A statement fails, or not all have it within the bound; with the logs.
+    pub async fn fill(&self, leader: usize, doublings: u32) -> Result<()> {
+        let mut sql = self.cluster.admin(leader).await?;
+        sql.run("CREATE TABLE app.big (id INT PRIMARY KEY, b MEDIUMBLOB)", STATEMENT).await?;
+        sql.run("INSERT INTO app.big VALUES (0, REPEAT('x', 64000))", STATEMENT).await?;
+        for _ in 0..doublings {
+            let double = "INSERT INTO app.big SELECT id + total, b FROM app.big, (SELECT COUNT(*) AS total FROM app.big) AS counted";
+            sql.run(double, HEALS).await?;
+        }
+        let reached = self.cluster.status(leader).await?.mysql.executed;
+        for node in 0..self.cluster.nodes().len() {
+            let caught_up = async || {
+                let status = self.cluster.status(node).await.ok()?;
+                status.mysql.executed.contains_set(&reached).then_some(())
+            };
+            self.cluster.wait_until(HEALS, "all have the data", caught_up).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until the job of a node is as wanted, and gives it.
     ///
     /// # Errors

@@ -156,21 +156,7 @@ async fn nightly_beside_the_bare_clone() -> Result<()> {
     const ROUNDS: usize = 3;
     let (story, leader) = Story::quiet(3).await?;
     let (node, donor) = ((leader + 1) % 3, (leader + 2) % 3);
-    let mut sql = story.cluster.admin(leader).await?;
-    sql.run("CREATE TABLE app.big (id INT PRIMARY KEY AUTO_INCREMENT, b MEDIUMBLOB)", STATEMENT).await?;
-    sql.run("INSERT INTO app.big (b) VALUES (REPEAT('x', 64000))", STATEMENT).await?;
-    for _ in 0..12 {
-        sql.run("INSERT INTO app.big (b) SELECT b FROM app.big", Duration::from_secs(60)).await?;
-    }
-    story.cluster.wait_all_following(2, HEALS).await?;
-    let reached = story.cluster.status(leader).await?.mysql.executed;
-    for node in [node, donor] {
-        let caught_up = async || {
-            let status = story.cluster.status(node).await.ok()?;
-            status.mysql.executed.contains_set(&reached).then_some(())
-        };
-        story.cluster.wait_until(HEALS, "all have the data", caught_up).await?;
-    }
+    story.fill(leader, 12).await?;
     let (at, accounts) = (story.cluster.node(donor)?, story.cluster.accounts());
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

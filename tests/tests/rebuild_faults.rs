@@ -51,12 +51,12 @@ async fn killed_at(phases: &[&str]) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_is_killed_before_the_swap() -> Result<()> {
-    killed_at(&["verify", "stop"]).await
+    killed_at(&["stop"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_is_killed_about_the_swap() -> Result<()> {
-    killed_at(&["swap", "start"]).await
+    killed_at(&["swap"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +73,8 @@ fn copies(job: &xenon_api::JobStatus) -> bool {
 async fn the_agent_is_killed_while_it_copies_and_an_operator_cancels() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let node = (leader + 1) % 3;
-    begin(&story, node, Some(4)).await?;
+    story.fill(leader, 11).await?;
+    begin(&story, node, Some(10)).await?;
     story.job(node, "it copies", SEEN, copies).await?;
     story.cluster.kill_agent(node)?;
     story.cluster.start_agent(node)?;
@@ -101,7 +102,7 @@ async fn the_agent_is_killed_while_it_copies_and_an_operator_cancels() -> Result
 async fn the_donors_mysqld_is_killed() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let (node, donor) = ((leader + 1) % 3, (leader + 2) % 3);
-    begin(&story, node, Some(4)).await?;
+    begin(&story, node, Some(10)).await?;
     let job = story.job(node, "it copies", SEEN, copies).await?;
     ensure!(job.donor == Some(story.cluster.node(donor)?.id()), "the replica gives: {job:?}");
     strike(story.cluster.mysqld(donor)?, Signal::KILL)?;
@@ -139,7 +140,7 @@ async fn a_copy_that_does_not_start() -> Result<()> {
 fn the_network_is_cut_while_it_copies() -> Result<()> {
     on_hosts(3, async |mut story, leader| {
         let node = (leader + 1) % 3;
-        begin(&story, node, Some(4)).await?;
+        begin(&story, node, Some(10)).await?;
         story.job(node, "it copies", SEEN, copies).await?;
         let struck = story.strike(Fault::Cut(node, Way::Both, Reach::Nodes)).await?;
         story.some_more().await?;
@@ -162,7 +163,7 @@ async fn the_disk_fills_while_it_copies() -> Result<()> {
     options.disks = vec![Volume::Data];
     let (mut story, leader) = Story::begin_with(options, COMES_UP).await?;
     let node = (leader + 1) % 3;
-    begin(&story, node, Some(4)).await?;
+    begin(&story, node, Some(10)).await?;
     story.job(node, "it copies", SEEN, copies).await?;
     let struck = story.strike(Fault::Disk(node, Volume::Data, Damage::Full)).await?;
     story.job(node, "this try has failed", SEEN, |job| !job.last_error.is_empty()).await?;

@@ -7,9 +7,11 @@ use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::input::Input;
+use crate::life::LifeNote;
 use crate::local::Local;
 use crate::purge::Purge;
 use crate::rebuild::Rebuild;
+use crate::rewind::Comeback;
 use crate::store::Store;
 use crate::worker::Means;
 use std::collections::BTreeMap;
@@ -48,6 +50,10 @@ pub(crate) struct Agent {
     pub(crate) means: Arc<Means>,
     pub(crate) local: Local,
     pub(crate) logs: Logs,
+    pub(crate) life: LifeNote,
+    pub(crate) comeback: Comeback,
+    /// When each member was heard last.
+    pub(crate) heard: BTreeMap<NodeId, Instant>,
     pub(crate) watch: FaultWatch,
     pub(crate) purge: Purge,
     pub(crate) rebuild: Rebuild,
@@ -70,10 +76,17 @@ impl Agent {
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
         loop {
             let again = self.stop_again.map(|(_, next)| next);
-            let wake = [self.clock.next(), self.local.wake_at(), self.purge.wake_at(), self.stopping, again]
-                .into_iter()
-                .flatten()
-                .min();
+            let wake = [
+                self.clock.next(),
+                self.local.wake_at(),
+                self.comeback.wake_at(),
+                self.purge.wake_at(),
+                self.stopping,
+                again,
+            ]
+            .into_iter()
+            .flatten()
+            .min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -112,6 +125,7 @@ impl Agent {
             Input::Disk(news) => self.on_disk(*news),
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
             Input::Logs(places) => self.on_logs(*places),
+            Input::Rewind(news) => self.on_rewind_news(news).await,
             Input::PurgeAnswers(answers) => self.on_purge_answers(answers),
             Input::Purged(result) => self.on_purged(*result),
             Input::Step(report) => self.on_step_report(report).await,
@@ -127,6 +141,8 @@ impl Agent {
     async fn after(&mut self) {
         self.gather_faults().await;
         self.check_serving().await;
+        self.save_life().await;
+        self.come_back().await;
         self.drive_rebuild().await;
         self.replan().await;
         self.ask_for_purge();

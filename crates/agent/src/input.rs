@@ -3,6 +3,7 @@
 use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
 use crate::rebuild::News;
+use crate::rewind::RewindNews;
 use crate::worker::{Done, StepReport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ pub(crate) enum Input {
     Committing { began: Instant, sessions: BTreeSet<u64> },
     /// Where the server keeps its logs (V4).
     Logs(Box<LogPlaces>),
+    /// A job about a dead mysqld has ended (W1).
+    Rewind(RewindNews),
     /// What the other members have executed; those that did not answer are left out.
     PurgeAnswers(BTreeMap<String, PurgeAnswer>),
     /// A round of purging binlogs has ended.

@@ -228,7 +228,11 @@ impl Agent {
             Process::Running
         } else if self.rebuild.holds_mysqld() {
             Process::Down
-        } else if local.monitor && !local.in_transit && local.start_at.is_some_and(|at| at <= now) {
+        } else if local.monitor
+            && !local.in_transit
+            && local.start_at.is_some_and(|at| at <= now)
+            && self.comeback.is_cleared()
+        {
             Process::StartDue
         } else {
             Process::Down
@@ -301,6 +305,7 @@ impl Agent {
         }
         local.role = role;
         local.set_look_every();
+        self.note_role();
         let deposed = matches!(
             self.local.role,
             Role::Fenced { .. }
@@ -376,6 +381,7 @@ impl Agent {
         }
         troubles.extend(self.watch.stays.clone());
         troubles.extend(self.crash_loop());
+        troubles.extend(self.not_rewound());
         troubles.extend(self.watch.found_open());
         self.local.troubles = troubles;
         if self.local.stale {
@@ -392,15 +398,26 @@ impl Agent {
             let keep = steps.iter().take_while(|planned| fence(&planned.step)).count();
             steps.truncate(keep);
         }
-        self.local.doing =
-            steps.iter().map(|planned| format!("{} ({})", planned.step, planned.why)).collect();
+        let waits_for_comeback = !self.local.is_running()
+            && !self.local.in_transit
+            && self.local.monitor
+            && !self.comeback.is_cleared();
+        if !waits_for_comeback || !steps.is_empty() {
+            self.local.doing =
+                steps.iter().map(|planned| format!("{} ({})", planned.step, planned.why)).collect();
+        }
         if self.local.retry_at.is_some_and(|at| at > now) || steps.is_empty() {
             return;
         }
         self.local.retry_at = None;
         match steps.first().map(|planned| &planned.step) {
             // Nothing to do with the server's session: no worker needed.
-            Some(Step::StartMysqld) => self.start_mysqld(),
+            Some(Step::StartMysqld) => {
+                // Noted before it can do anything: what was known of its last life says nothing of the next.
+                self.life.is_over();
+                self.save_life().await;
+                self.start_mysqld();
+            }
             Some(Step::KillMysqld) => {
                 let why = steps.first().map(|planned| planned.why.clone()).unwrap_or_default();
                 self.kill_mysqld(&why);
@@ -452,6 +469,8 @@ impl Agent {
             self.local.variables = None;
         }
         self.watch_state(&state);
+        self.note_life(&state);
+        self.verify_rewind(&state);
         if self.watch.closed.on_look(&self.local.role, &state) {
             self.on_found_open();
         }
@@ -510,7 +529,9 @@ impl Agent {
         }
         LocalView {
             server,
-            unfit: configured_unfit(&self.config).or_else(|| unfit(&self.seen())),
+            unfit: configured_unfit(&self.config)
+                .or_else(|| unfit(&self.seen()))
+                .or_else(|| self.holes_are_back()),
             source_host: self.config.replication_host().to_owned(),
             source_port: self.config.mysql.port,
             wish: Some(wish(&self.config)),

@@ -89,6 +89,8 @@ impl Agent {
             / u32::try_from(probe_interval_ms).unwrap_or(1);
         let mysqld = Arc::new(mysqld);
         self.watch(Arc::clone(&mysqld));
+        self.comeback.begin_anew();
+        self.life.begins(mysqld.start_id(), crate::boot::boot_id());
         let local = &mut self.local;
         local.in_transit = false;
         local.mysqld = Some(mysqld);
@@ -190,6 +192,7 @@ impl Agent {
 
     pub(crate) fn on_gone(&mut self, pid: i32, record: &ExitRecord) {
         self.local.in_transit = false;
+        self.comeback.begin_anew();
         let uptime = self.local.started.elapsed();
         let text = last_words(record);
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));

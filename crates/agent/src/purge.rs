@@ -17,7 +17,8 @@ use xenon_channel::Client;
 use xenon_config::Config;
 use xenon_election::{GroupConfig, NodeId, State};
 use xenon_mysql::{Purged, SqlError};
-use xenon_plan::purge::{PurgeAnswer, PurgeRound, PurgeVerdict, PurgeWatch, Standpoint};
+use xenon_plan::observation::ServerState;
+use xenon_plan::purge::{PurgeAnswer, PurgeRound, PurgeStage, PurgeVerdict, PurgeWatch, Standpoint};
 
 /// How long one member may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -46,6 +47,9 @@ pub(crate) struct Purge {
     status: PurgeStatus,
     /// What a failure says that was told already.
     told: String,
+    /// For whom files are kept, as far as that was told.
+    told_holders: BTreeSet<String>,
+    told_troubles: BTreeSet<(String, PurgeStage)>,
 }
 
 impl Purge {
@@ -63,6 +67,8 @@ impl Purge {
             began: now,
             status: PurgeStatus::default(),
             told: String::new(),
+            told_holders: BTreeSet::new(),
+            told_troubles: BTreeSet::new(),
         }
     }
 
@@ -75,12 +81,14 @@ impl Purge {
         (self.is_on() && !self.running).then_some(self.next)
     }
 
-    pub(crate) fn status(&self) -> PurgeStatus {
-        PurgeStatus { on: self.is_on(), ..self.status.clone() }
+    pub(crate) fn status(&self, server: Option<&ServerState>) -> PurgeStatus {
+        let gtid_purged = server.map(|server| server.purged.clone()).unwrap_or_default();
+        PurgeStatus { on: self.is_on(), gtid_purged, ..self.status.clone() }
     }
 
     pub(crate) fn troubles(&self) -> Vec<String> {
-        if self.is_on() { self.watch.troubles() } else { Vec::new() }
+        let troubles = if self.is_on() { self.watch.troubles() } else { Vec::new() };
+        troubles.into_iter().map(|trouble| trouble.text).collect()
     }
 
     fn now_ms(&self) -> u64 {
@@ -95,13 +103,14 @@ impl Agent {
         if !purge.is_on() || purge.running || purge.next > Instant::now() {
             return;
         }
-        purge.next = Instant::now() + purge.interval;
-        let Some(config) = self.core.record().config.clone() else { return };
-        if self.local.server.is_none() {
+        let (me, state) = (self.core.id().clone(), self.core.state());
+        let config = self.core.record().config.clone().filter(|config| config.members.contains_key(&me));
+        let Some(config) = config.filter(|_| self.local.server.is_some() && state != State::Stopped) else {
+            purge.next = Instant::now() + purge.interval.min(FIRST);
             return;
-        }
+        };
+        purge.next = Instant::now() + purge.interval;
         purge.running = true;
-        let me = self.core.id().clone();
         let (client, inputs) = (self.client.clone(), self.inputs_for_task());
         tokio::spawn(async move {
             let answers = ask_all(&client, &config, &me).await;
@@ -133,6 +142,7 @@ impl Agent {
             purged: server.purged.clone(),
         };
         let verdict = self.purge.watch.round(round);
+        self.tell_purge_troubles();
         let within = match verdict {
             PurgeVerdict::Within(set) if self.purge.is_on() => {
                 self.purge.status.waits = None;
@@ -149,6 +159,18 @@ impl Agent {
             let result = door.purge_binlogs(within.as_ref(), PURGE).await;
             let _ = inputs.send(Input::Purged(Box::new(result))).await;
         });
+    }
+
+    /// Each member and stage once: among lasting troubles, which are told apart without their numbers, two members would be one.
+    fn tell_purge_troubles(&mut self) {
+        let before = std::mem::take(&mut self.purge.told_troubles);
+        for trouble in self.purge.watch.troubles() {
+            let key = (trouble.node, trouble.stage);
+            if !before.contains(&key) {
+                self.events.push(EventKind::Trouble, trouble.text);
+            }
+            self.purge.told_troubles.insert(key);
+        }
     }
 
     /// What came of it at the server.
@@ -185,13 +207,18 @@ impl Agent {
         }
         let now_ms = self.purge.now_ms();
         let holders = self.purge.watch.holders(now_ms, purged.blocked.as_ref());
-        let status = &mut self.purge.status;
-        for holder in &holders {
-            if !status.held_by.iter().any(|held| held.node.as_str() == holder.node) {
+        // A member that follows is a round behind, and that is no news.
+        let lasts = u64::try_from(self.purge.interval.as_millis()).unwrap_or(u64::MAX).saturating_mul(3);
+        let lasting = holders.iter().filter(|holder| holder.for_ms >= lasts);
+        let told = std::mem::take(&mut self.purge.told_holders);
+        for holder in lasting {
+            if !told.contains(&holder.node) {
                 self.events
                     .push(EventKind::Mysqld, format!("binlogs are kept for {}: {}", holder.node, holder.why));
             }
+            self.purge.told_holders.insert(holder.node.clone());
         }
+        let status = &mut self.purge.status;
         status.held_by = holders
             .into_iter()
             .map(|holder| PurgeHold {
@@ -200,6 +227,7 @@ impl Agent {
                 for_s: holder.for_ms / 1000,
             })
             .collect();
+        status.keeps_younger_s = purged.young;
         status.files = purged.files_left;
         status.bytes = purged.bytes_left;
         status.oldest = purged.first_left;
@@ -230,7 +258,8 @@ impl Agent {
     /// Why this node wants nobody's binlogs purged for the time being; the others read it in its status.
     pub(crate) fn holds_binlogs(&self) -> Option<String> {
         // A copy is as old as its beginning, and what came since then must come by replication.
-        self.rebuild.phase().map(|phase| format!("it is being rebuilt, phase {phase}"))
+        let rebuild = self.rebuild.phase().map(|phase| format!("it is being rebuilt, phase {phase}"));
+        rebuild.or_else(|| self.backups.is_active().then(|| "a backup is made of it".to_owned()))
     }
 }
 

@@ -40,7 +40,7 @@ impl Agent {
             errant: record.errant.clone(),
             doing: self.local.doing.clone(),
             troubles: self.troubles(),
-            purge: self.purge.status(),
+            purge: self.purge.status(self.local.server.as_ref()),
             holds_binlogs: self.holds_binlogs(),
             last_promotion: self.events.last_promotion(),
             config_path: self.config_path.clone(),

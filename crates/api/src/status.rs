@@ -168,10 +168,17 @@ pub struct PurgeStatus {
     pub bytes: u64,
     /// The oldest of them.
     pub oldest: String,
+    /// `gtid_purged`: what this server has and cannot hand on any more. A node that lacks some of it needs a rebuild to follow it.
+    #[serde(default)]
+    pub gtid_purged: GtidSet,
     /// Files purged since the agent started.
     pub purged_files: u64,
     /// Why nothing may go at all; `None` when that is not so.
     pub waits: Option<String>,
+    /// Files younger than so many seconds are kept, though nobody lacks them: somebody has set
+    /// `binlog_expire_logs_seconds`.
+    #[serde(default)]
+    pub keeps_younger_s: Option<u64>,
     /// Members for which files are kept.
     pub held_by: Vec<PurgeHold>,
 }

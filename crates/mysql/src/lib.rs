@@ -7,6 +7,7 @@
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
 //! | make room in the binlog | [`Door::purge_binlogs`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
+//! | cut off what only a dead primary has | [`binlog_tail_outside`], [`keep_tail`], [`Rewind`] |
 //! | copy a server's data, prove a copy, put it in place | [`Door::clone_data`], [`Scratch`], [`Swap`] |
 //! | make a backup, check it, bring it back | [`take_backup`], [`check_backup`], [`copy_backup`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
@@ -29,6 +30,7 @@ mod options;
 mod places;
 mod process;
 mod purge;
+mod quarantine;
 mod session;
 
 pub use backup::{
@@ -45,8 +47,8 @@ pub use copy::{
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
-    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, binlog_tail_outside,
-    position_on_disk,
+    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, REWIND_STEPS, Rewind, RewindError,
+    binlog_tail_outside, position_on_disk,
 };
 pub use door::Door;
 pub use error::SqlError;
@@ -57,3 +59,8 @@ pub use process::{
     find_mysqld, folder_of, mysqld_version,
 };
 pub use purge::Purged;
+pub use quarantine::{
+    Dropped, DroppedTransaction, QuarantineError, Summary as QuarantineSummary, keep_tail, kept_bytes,
+    kind_in_words, quarantine_of,
+};
+pub use xenon_binlog::Transaction as TailTransaction;

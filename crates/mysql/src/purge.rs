@@ -3,9 +3,10 @@
 //! What is in the files is asked of the server (`SHOW BINLOG EVENTS`), not read from the disk: so encrypted ones are
 //! understood, and no right to the folder is needed. On connections of its own: neither looks nor changes wait for it.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use xenon_gtid::GtidSet;
 use xenon_plan::purge::FileSearch;
 
@@ -23,6 +24,10 @@ const FILES_AT_MOST: usize = 200;
 /// The Previous_gtids event is the second of a file, behind at most one other.
 const EVENTS: u32 = 3;
 
+/// Somebody has set it (in the option file, persisted, or since the start): then it is meant.
+const CHOSEN_AGE: &str = "SELECT @@global.log_bin_basename, @@global.binlog_expire_logs_seconds, \
+     (SELECT VARIABLE_SOURCE FROM performance_schema.variables_info WHERE VARIABLE_NAME = 'binlog_expire_logs_seconds')";
+
 /// What came of a round of purging.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Purged {
@@ -38,6 +43,8 @@ pub struct Purged {
     pub bytes_left: u64,
     /// What kept the oldest file that had to stay, the newest ones aside: somebody lacks some of it.
     pub blocked: Option<GtidSet>,
+    /// Files are kept that nobody lacks, since they are younger than this, seconds.
+    pub young: Option<u64>,
     /// The server purged by itself until now, by age: that was switched off.
     pub stopped_expiry: bool,
 }
@@ -53,7 +60,8 @@ impl Door {
     /// switches off that the server does so by itself, by age: it asks nobody (`binlog_expire_logs_auto_purge`; before
     /// 8.0.29 `binlog_expire_logs_seconds`). Not written to its option file.
     ///
-    /// `within`: `None` removes nothing.
+    /// `within`: `None` removes nothing. A `binlog_expire_logs_seconds` that somebody has set is a wish for files of that age
+    /// (backups are brought up to date from them), and younger ones stay.
     ///
     /// # Errors
     /// As [`Door::control`]. Files that went before an error stay gone, which is as safe.
@@ -70,6 +78,9 @@ impl Door {
         if let Some(within) = within {
             let (found, blocked) = search(&mut link, &files, within, until).await?;
             purged.blocked = blocked;
+            let candidates = files.get(..found).unwrap_or_default();
+            let (found, young) = old_enough(&mut link, candidates, until).await?;
+            purged.young = young;
             for to in steps(found.min(FILES_AT_MOST)) {
                 let Some(file) = files.get(to) else { break };
                 let sql = format!("PURGE BINARY LOGS TO {}", quoted(&file.name));
@@ -123,6 +134,42 @@ async fn stop_expiry(link: &mut Link, until: Instant) -> Result<bool, SqlError> 
         }
     }
     Ok(was_on)
+}
+
+/// How many of these are as old as somebody wants them to be; and that age, when it keeps one of them.
+async fn old_enough(
+    link: &mut Link,
+    files: &[File],
+    until: Instant,
+) -> Result<(usize, Option<u64>), SqlError> {
+    if files.is_empty() {
+        return Ok((0, None));
+    }
+    let sets = match link.ask(WHAT, CHOSEN_AGE, until).await {
+        Ok(sets) => sets,
+        // No such variable, or performance schema cannot be read: then no wish is known.
+        Err(error) if error.code().is_some() => return Ok((files.len(), None)),
+        Err(error) => return Err(error),
+    };
+    let row = sets.first().and_then(|rows| rows.first());
+    let column = |index: usize| row.and_then(|row| text(row, index)).unwrap_or_default();
+    let seconds = column(1).parse::<u64>().unwrap_or(0);
+    if seconds == 0 || matches!(column(2).as_str(), "" | "COMPILED") {
+        return Ok((files.len(), None));
+    }
+    let folder = Path::new(&column(0)).parent().unwrap_or(Path::new("")).to_owned();
+    let paths: Vec<PathBuf> = files.iter().map(|file| folder.join(&file.name)).collect();
+    // The server goes by the same time when it purges by age. One that cannot be seen stays.
+    let is_old = move |path: &PathBuf| {
+        let written = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        written.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_secs() >= seconds)
+    };
+    let counted = tokio::task::spawn_blocking(move || paths.iter().take_while(|path| is_old(path)).count());
+    let count = match timeout_at(until, counted).await {
+        Ok(Ok(count)) => count,
+        Ok(Err(_)) | Err(_) => 0,
+    };
+    Ok((count, (count < files.len()).then_some(seconds)))
 }
 
 async fn list(link: &mut Link, until: Instant) -> Result<Vec<File>, SqlError> {

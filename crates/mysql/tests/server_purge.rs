@@ -86,3 +86,23 @@ async fn many_files_go_in_pieces() {
     let purged = server.door.purge_binlogs(Some(&up_to(&server, 6).await), LONG).await.unwrap();
     assert_eq!((purged.files, purged.files_left), (25, 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_wants_to_keep_for_a_time_stays() {
+    let server = with_files(84, "binlog-expire-logs-seconds = 3600").await;
+    let all = up_to(&server, 1000).await;
+    let young = server.door.purge_binlogs(Some(&all), LONG).await.unwrap();
+    assert_eq!((young.files, young.young), (0, Some(3600)));
+    assert!(young.stopped_expiry, "by age alone it would not wait for a replica");
+    // Two of them are older.
+    let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    for name in &files(&server).await[..2] {
+        let file = std::fs::File::options().write(true).open(server.data_dir().join(name)).unwrap();
+        file.set_modified(two_hours_ago).unwrap();
+    }
+    let two = server.door.purge_binlogs(Some(&all), LONG).await.unwrap();
+    assert_eq!((two.files, two.files_left, two.young), (2, 5, Some(3600)));
+    // Set while it runs, too.
+    server.sql("SET GLOBAL binlog_expire_logs_seconds = 0").await;
+    assert_eq!(server.door.purge_binlogs(Some(&all), LONG).await.unwrap().files, 3);
+}

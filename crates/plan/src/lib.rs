@@ -19,6 +19,7 @@ mod patience;
 mod promote;
 pub mod purge;
 pub mod rebuild;
+pub mod rewind;
 mod role;
 mod step;
 

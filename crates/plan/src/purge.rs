@@ -77,6 +77,28 @@ pub struct PurgeHolder {
     pub for_ms: u64,
 }
 
+/// A member for which binlogs are not kept, or not for much longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurgeTrouble {
+    /// The member.
+    pub node: String,
+    /// How far it has come.
+    pub stage: PurgeStage,
+    /// As a sentence.
+    pub text: String,
+}
+
+/// How far it has come with a member that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PurgeStage {
+    /// Half the limit has passed.
+    Warned,
+    /// All of it has.
+    LetGo,
+    /// It is there, and lacks what is gone.
+    Lost,
+}
+
 /// What is known of the members, round by round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PurgeWatch {
@@ -118,6 +140,40 @@ impl Known {
             (Some(last), Some(before)) => Holds::AllBut(last.intersect(before)),
             _ => Holds::Everything("it has not said for long enough what it has executed".to_owned()),
         }
+    }
+
+    fn trouble(&self, id: &str, limit_ms: u64) -> Option<PurgeTrouble> {
+        let waits = self.silent_ms.max(self.hold_ms);
+        let what = match &self.hold {
+            Some(why) if self.silent_ms == 0 => format!("{id} holds the binlogs ({why})"),
+            _ => format!("{id} has said nothing of its server"),
+        };
+        let (stage, text) = if waits > limit_ms {
+            let text = format!(
+                "{what} for {}, longer than raft.purge-binlog-wait ({}): the binlogs that it lacks are purged, and it will \
+                 need a rebuild",
+                duration(waits),
+                duration(limit_ms)
+            );
+            (PurgeStage::LetGo, text)
+        } else if waits > limit_ms / 2 {
+            let text = format!(
+                "{what} for {}: binlogs are kept for it for {} more, and then it will need a rebuild; bring it back, or \
+                 remove it from the cluster (xenoncli cluster remove {id})",
+                duration(waits),
+                duration(limit_ms - waits)
+            );
+            (PurgeStage::Warned, text)
+        } else if self.lost && self.silent_ms == 0 && self.hold.is_none() {
+            let text = format!(
+                "{id} lacks transactions whose binlogs are purged here: it cannot follow this node, and needs a rebuild unless \
+                 it gets them from another"
+            );
+            (PurgeStage::Lost, text)
+        } else {
+            return None;
+        };
+        Some(PurgeTrouble { node: id.to_owned(), stage, text })
     }
 
     /// Takes in what it said, or that it said nothing, after so much time.
@@ -233,36 +289,9 @@ impl PurgeWatch {
     }
 
     /// What an operator should know: who is about to be waited for no longer, and who is not.
-    pub fn troubles(&self) -> Vec<String> {
-        let mut troubles = Vec::new();
-        for (id, known) in &self.members {
-            let waits = known.silent_ms.max(known.hold_ms);
-            let what = match &known.hold {
-                Some(why) if known.silent_ms == 0 => format!("{id} holds the binlogs ({why})"),
-                _ => format!("{id} has said nothing of its server"),
-            };
-            if waits > self.limit_ms {
-                troubles.push(format!(
-                    "{what} for {}, longer than raft.purge-binlog-wait ({}): the binlogs that it lacks are purged, and it \
-                     will need a rebuild",
-                    duration(waits),
-                    duration(self.limit_ms)
-                ));
-            } else if waits > self.limit_ms / 2 {
-                troubles.push(format!(
-                    "{what} for {}: binlogs are kept for it for {} more, and then it will need a rebuild; bring it back, or \
-                     remove it from the cluster (xenoncli cluster remove {id})",
-                    duration(waits),
-                    duration(self.limit_ms - waits)
-                ));
-            } else if known.lost && known.silent_ms == 0 && known.hold.is_none() {
-                troubles.push(format!(
-                    "{id} lacks transactions whose binlogs are purged here: it cannot follow this node, and needs a rebuild \
-                     unless it gets them from another"
-                ));
-            }
-        }
-        troubles
+    pub fn troubles(&self) -> Vec<PurgeTrouble> {
+        let troubles = self.members.iter().filter_map(|(id, known)| known.trouble(id, self.limit_ms));
+        troubles.collect()
     }
 }
 

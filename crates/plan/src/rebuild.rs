@@ -133,6 +133,9 @@ pub struct Journal {
     pub errant: GtidSet,
     /// S3: the old data may have holes. If it is put back, it has them again.
     pub holes: bool,
+    /// The old data was put back after a copy had taken its place.
+    #[serde(default)]
+    pub put_back: bool,
     /// Attempts begun.
     pub tries: u32,
     /// Why the last one failed.

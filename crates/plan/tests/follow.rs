@@ -171,6 +171,21 @@ fn f1_threads_that_stopped_are_started() {
 }
 
 #[test]
+fn w5_one_that_was_gone_for_too_long_says_that_it_needs_a_rebuild() {
+    let mut seen = replica_of("new");
+    seen.retry_due = false;
+    replication_of(&mut seen).receiver = ReceiverState::Stopped;
+    replication_of(&mut seen).receiver_error =
+        "Got fatal error 1236 from source when reading data from binary log: \
+        'Cannot replicate because the source purged required binary logs.'"
+            .to_owned();
+    assert!(troubles(&follow("new"), &seen).starts_with("this node needs a rebuild"));
+    replication_of(&mut seen).receiver_error =
+        "Got fatal error 1236 from source: log event too long".to_owned();
+    assert!(troubles(&follow("new"), &seen).starts_with("the receiver has stopped"));
+}
+
+#[test]
 fn f1_one_that_cannot_connect_is_left_to_try_and_told() {
     let mut seen = replica_of("new");
     replication_of(&mut seen).receiver = ReceiverState::Connecting;

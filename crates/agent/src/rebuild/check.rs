@@ -77,6 +77,10 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
         }
         let candidates = candidates(&order, &statuses);
         match choose(&candidates, &order.recipient, order.from.as_deref()) {
+            // A replica that lags for a moment is still better than the primary.
+            Ok(best) if best.leads && order.from.is_none() && candidates.len() > 1 && looks < LOOKS => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
             Ok(best) => break (statuses, best.clone()),
             Err(none) if looks == LOOKS => {
                 return Err(refused(

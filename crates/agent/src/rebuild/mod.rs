@@ -281,6 +281,14 @@ impl Agent {
         self.enter(Phase::PutBack, format!("{why}; the old data is put back"));
     }
 
+    /// S3: the doubt that a copy brings says nothing of holes, and data that had some is back. Such a node does not stand.
+    pub(crate) fn holes_are_back(&self) -> Option<String> {
+        let journal = self.rebuild.job.as_ref().map(|job| &job.journal)?;
+        let back = journal.put_back && journal.holes && journal.ended != Some(Ended::Done);
+        (back && self.core.record().doubt.is_some())
+            .then(|| "its old data, which may lack transactions in the middle, was put back (S3)".to_owned())
+    }
+
     /// mysqld has ended, or could not be started at all.
     pub(crate) fn copy_did_not_start(&mut self, why: &str) {
         if let Some(job) = self.rebuild.job.as_mut().filter(|job| job.is_active())
@@ -434,6 +442,7 @@ impl Agent {
             What::Settled(Err(why)) => self.enter_put_back(&why),
             What::PutBack(Ok(())) => {
                 let why = job.journal.last_error.clone();
+                job.journal.put_back = true;
                 self.watch.data_is_back();
                 self.attempt_failed(&format!("{why}; the old data is in place again"), true);
             }
@@ -451,7 +460,9 @@ impl Agent {
                 // The node follows: what is left over is room on a disk, no more.
                 self.on_rebuilt(Some(format!("the old data could not be removed: {why}")));
             }
-            What::Copied(Err(why)) | What::Verified(Err(why)) | What::Swapped(Err(why)) => {
+            // Half done, perhaps: no server may start on that.
+            What::Swapped(Err(why)) => self.enter_put_back(&why),
+            What::Copied(Err(why)) | What::Verified(Err(why)) => {
                 self.attempt_failed(&why, true);
             }
         }
