@@ -153,7 +153,7 @@ fn from_every_half_way_point_both_ways() {
 /// The first renamings of [`Swap::forward`], one by one.
 fn run_steps(place: &Place, swap: &Swap, steps: usize) {
     let mut moves: Vec<(PathBuf, PathBuf)> = Vec::new();
-    let aside = place.root().join("logs/.xenon-old-2026");
+    let aside = place.root().join("logs/.xenon-old-2026-binlog");
     for name in ["binlog.000001", "binlog.index"] {
         moves.push((place.root().join("logs").join(name), aside.join(name)));
     }
@@ -210,4 +210,52 @@ fn what_is_in_the_way_is_told() {
     let layout = Layout { data: place.data(), is_mount: true, logs: vec![] };
     let error = Swap::plan(layout, &place.root().join("logs"), "1").expect_err("outside").to_string();
     assert!(error.contains("mount point"), "{error}");
+}
+
+/// Binary and relay logs in one folder, as most have them.
+#[test]
+fn two_logs_in_one_folder() {
+    let place = Place::made(false, true);
+    let logs = place.root().join("logs");
+    for name in ["relay.000001", "relay.index"] {
+        place.write(&logs.join(name), "old");
+    }
+    let before = place.files();
+    let log = |base: &str| LogsOutside { folder: logs.clone(), base: base.to_owned() };
+    let layout = Layout { data: place.data(), is_mount: false, logs: vec![log("binlog"), log("relay")] };
+    let swap = Swap::plan(layout, &place.new(), "2026").expect("plan");
+    swap.forward().expect("forward");
+    for name in ["binlog.000001", "binlog.index", "relay.000001", "relay.index"] {
+        assert!(!logs.join(name).exists(), "{name} is the old data's: {:?}", place.files());
+    }
+    // The new data's server writes both.
+    place.write(&logs.join("binlog.000001"), "new");
+    place.write(&logs.join("relay.000001"), "new");
+    swap.undo().expect("undo");
+    assert_eq!(place.files(), before);
+    swap.forward().expect("forward");
+    swap.remove_old().expect("removed");
+    assert!(!place.files().values().any(|text| text == "old"), "{:?}", place.files());
+}
+
+/// Old data is in its place only with its binlog, wherever a crash or an error ends this.
+#[test]
+fn no_server_starts_on_old_data_without_its_logs() {
+    for is_mount in [false, true] {
+        for steps in 1..12 {
+            let place = Place::made(is_mount, true);
+            let swap = place.swap();
+            run_steps(&place, &swap, steps);
+            assert_ne!(swap.state(), SwapState::Before, "mount {is_mount}, {steps} steps");
+        }
+        let place = Place::made(is_mount, true);
+        let swap = place.swap();
+        swap.forward().expect("forward");
+        // What comes first of the way back.
+        swap.layout.logs.iter().try_for_each(|log| swap.log_comes_back(log)).expect("logs are back");
+        assert_ne!(swap.state(), SwapState::Before);
+        swap.undo().expect("undo");
+        assert_eq!(swap.state(), SwapState::Before);
+        data_is(&place, "old");
+    }
 }
