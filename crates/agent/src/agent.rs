@@ -112,6 +112,9 @@ impl Agent {
 
     /// What every turn of the loop ends with: whatever came in, the same checks follow (level-triggered).
     async fn after(&mut self) {
+        if self.local.look_again.take_if(|at| *at <= Instant::now()).is_some() {
+            self.look.notify_one();
+        }
         self.gather_faults().await;
         self.check_serving().await;
         self.replan().await;

@@ -43,9 +43,10 @@ pub fn plan(role: &Role, seen: &Seen) -> Plan {
     }
     match role {
         Role::Unmanaged | Role::Hold | Role::Stopped => {}
-        Role::Primary { term, markers, acknowledgements, soft, closed } => {
+        Role::Primary { term, markers, acknowledgements, soft, closed, handed_over } => {
             let wait = promote::Wait { acknowledgements: *acknowledgements, soft: *soft };
-            promote::plan(*term, markers, wait, *closed, seen, &mut plan);
+            let handover = promote::Handover { closed: *closed, handed_over: *handed_over };
+            promote::plan(*term, markers, wait, handover, seen, &mut plan);
         }
         Role::Fenced { reason } => {
             depose::plan(reason, seen, &mut plan);

@@ -142,7 +142,7 @@ fn any_role() -> impl Strategy<Value = Role> {
             soft: false,
             closed: true
         }),
-        1 => Just(Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: true, closed: false }),
+        1 => Just(Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: true, closed: false, handed_over: false }),
         1 => Just(Role::Suspended { reason: "no majority".to_owned() }),
         2 => Just(fenced()),
         4 => any::<bool>().prop_map(|acknowledge| Role::Replica { source: address("new"), acknowledge }),

@@ -94,7 +94,7 @@ impl Control {
     }
 
     /// A voter's promise (V3).
-    pub async fn freeze_replica(&mut self, deadline: Duration) -> Result<Frozen, SqlError> {
+    pub async fn freeze_replica(&mut self, _spare: Option<Uuid>, deadline: Duration) -> Result<Frozen, SqlError> {
         let state = self.change("stopping the receiver and reading the position", deadline, |server| {
             server.receiver = ReceiverState::Stopped;
             server.replica_operational = false;
@@ -105,7 +105,7 @@ impl Control {
 
     /// Stops the receiver.
     pub async fn stop_receiver(&mut self, deadline: Duration) -> Result<(), SqlError> {
-        self.freeze_replica(deadline).await.map(drop)
+        self.freeze_replica(None, deadline).await.map(drop)
     }
 
     /// Starts the receiver; returns before it is connected.

@@ -241,6 +241,7 @@ impl Server {
             auto_position: true,
             ssl: channel.ssl,
             connect_retry_s: 1,
+            source_uuid: None,
             receiver: self.receiver,
             applier_running: self.applier,
             retrieved: self.retrieved.clone(),

@@ -30,12 +30,12 @@ impl World {
                 agent.effects.extend(effects);
             }
             Effect::Send { to, message } => self.send(at, &to, message),
-            Effect::Freeze { ticket } if is_witness => {
+            Effect::Freeze { ticket, .. } if is_witness => {
                 // Nothing is here that could grow.
                 let effects = agent.core.step(Event::Frozen { ticket, result: Ok(GtidSet::new()) });
                 agent.effects.extend(effects);
             }
-            Effect::Freeze { ticket } => match freezable(&agent.local.seen(now)) {
+            Effect::Freeze { ticket, .. } => match freezable(&agent.local.seen(now)) {
                 Ok(()) => {
                     let is_primary = agent.local.server.as_ref().is_some_and(looks_like_primary);
                     let drain = agent.local.drain_left(now);
@@ -149,8 +149,8 @@ impl World {
             Directive::Hold => Role::Hold,
             Directive::Stopped => Role::Stopped,
             Directive::Removed => Role::Removed,
-            Directive::Lead { term, acknowledgements, soft, closed } => {
-                Role::Primary { term, markers, acknowledgements, soft, closed }
+            Directive::Lead { term, acknowledgements, soft, closed, handed_over } => {
+                Role::Primary { term, markers, acknowledgements, soft, closed, handed_over }
             }
             Directive::Suspend { reason } => Role::Suspended { reason },
             Directive::Fence { reason } => Role::Fenced { reason },

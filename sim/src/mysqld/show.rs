@@ -58,6 +58,7 @@ impl Mysqld {
             auto_position: channel.configured,
             ssl: true,
             connect_retry_s: 1,
+            source_uuid: None,
             receiver: self.receiver,
             applier_running: self.applier,
             retrieved: self.retrieved.clone(),

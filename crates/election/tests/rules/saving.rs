@@ -45,7 +45,7 @@ fn s1_a_leader_that_cannot_save_is_fenced_and_silent() {
     node.did("arm SaveRetry Heartbeat");
     for message in [
         Message::PreVote { term: 9, config: three().id },
-        Message::Vote { term: 9, config: three().id, position: at("M:9"), told: true },
+        Message::Vote { term: 9, config: three().id, position: at("M:9"), told: true, server_uuid: None },
         Message::Stand { term: 2, after: None },
     ] {
         node.hear("n2", message).did_exactly(&[]);

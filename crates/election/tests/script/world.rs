@@ -339,7 +339,7 @@ impl World {
                 };
                 self.queue.push_back((to, Event::Message { from: id.clone(), cluster, message }));
             }
-            Effect::Freeze { ticket } => {
+            Effect::Freeze { ticket, .. } => {
                 let server = &mut self.node(id).server;
                 server.close();
                 // V4: a dead server's files say what it has.
