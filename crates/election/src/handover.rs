@@ -128,9 +128,12 @@ impl Election {
                 format!("handing over to {target}{why}: {} replicates from it beforehand", names.join(", "))
             }
         };
+        let prepares = !below.is_empty();
         leader.handover = Some(HandOver { target, below, stage });
         out.note(Note::HandOver { what });
-        self.send_heartbeats(out);
+        if prepares {
+            self.send_heartbeats(out);
+        }
         self.go_on_preparing(out);
     }
 

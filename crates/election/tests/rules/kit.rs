@@ -185,6 +185,15 @@ impl Node {
     }
 
     /// The ticket in the last step's effects.
+    /// Of the heartbeats of the last step.
+    pub(crate) fn round(&self) -> u64 {
+        let rounds = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Send { message: Message::Heartbeat { round, .. }, .. } => Some(*round),
+            _ => None,
+        });
+        rounds.max().unwrap()
+    }
+
     pub(crate) fn ticket(&self) -> Ticket {
         fn find(effects: &[Effect]) -> Option<Ticket> {
             effects.iter().find_map(|effect| match effect {

@@ -129,6 +129,7 @@ pub(crate) fn seen(server: ServerState) -> Seen {
         server: Some(server),
         health: Verdict::Serving,
         address: Address::Away,
+        sessions_may_wait: false,
         replication_user: "repl".to_owned(),
         replication_ssl: true,
         account_checked: true,
