@@ -46,6 +46,8 @@ mod signals;
 mod status;
 #[path = "../../crates/agent/src/steps.rs"]
 mod steps;
+#[path = "../../crates/agent/src/switchover.rs"]
+mod switchover;
 #[path = "../../crates/agent/src/store.rs"]
 mod store;
 pub mod story;

@@ -8,6 +8,7 @@ use crate::faults::FaultWatch;
 use crate::input::Input;
 use crate::local::Local;
 use crate::store::Store;
+use crate::switchover::Wanted;
 use crate::worker::Means;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub(crate) struct Agent {
     pub(crate) heard_cluster: Option<Uuid>,
     /// The answer to the operator's request under way.
     pub(crate) answer: Option<Result<String, Refused>>,
+    /// T1: a switchover that waits for what stands in its way.
+    pub(crate) switchover: Option<Wanted>,
     /// SIGTERM came; be gone by then.
     pub(crate) stopping: Option<Instant>,
     /// Until when, and when next, a handover is asked for that was refused.
@@ -102,6 +105,7 @@ impl Agent {
             Input::Places(places) => self.on_places(places),
             Input::Disk(news) => self.on_disk(*news),
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
+            Input::Work(work) => self.on_work(work).await,
             Input::Logs(places) => self.on_logs(*places),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,

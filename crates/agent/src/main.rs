@@ -24,6 +24,7 @@ mod signals;
 mod status;
 mod steps;
 mod store;
+mod switchover;
 mod troubles;
 mod worker;
 

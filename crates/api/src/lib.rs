@@ -8,7 +8,7 @@ mod call;
 mod event;
 mod status;
 
-pub use call::{Call, Refusal, Reply, Request, Response};
+pub use call::{Call, Refusal, Reply, Request, Response, SwitchoverPlan};
 pub use event::{Event, EventKind, EventPage};
 pub use status::{
     BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,

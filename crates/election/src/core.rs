@@ -410,6 +410,8 @@ impl Election {
         self.catching_up = None;
         self.leader_fresh = false;
         self.patient.clear();
+        // Nothing is known of what is on disk.
+        self.promised = (0, None);
         self.unsaved = Some(reason);
         out.arm(Timer::SaveRetry, Delay::Heartbeat);
     }
@@ -425,6 +427,7 @@ impl Election {
             }
             Event::Saved => {
                 self.unsaved = None;
+                self.promised = (self.record.term, self.record.vote.clone());
                 out.trouble("the agent's record can be saved again");
                 if self.just_started {
                     // It may have run out unheard meanwhile, and nothing else ends what a restarted voter owes.

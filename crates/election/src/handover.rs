@@ -2,11 +2,12 @@
 
 use crate::candidate::Stage;
 use crate::core::{CatchingUp, Election, Out, Role};
-use crate::effect::{Delay, Effect, Note};
+use crate::effect::{Delay, Effect, Note, Refused};
 use crate::event::Timer;
 use crate::ids::{NodeId, Term, Ticket};
 use crate::leader::Leader;
 use crate::message::Message;
+use crate::position::Position;
 use crate::rules::Rule;
 use std::collections::BTreeSet;
 use xenon_gtid::GtidSet;
@@ -29,6 +30,25 @@ pub(crate) enum HandingOver {
     Closing(Ticket),
     /// They are, at this set: the target is told until it stands, since messages get lost.
     Closed(GtidSet),
+}
+
+/// T1: what a planned handover would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandoverPlan {
+    /// Who would lead.
+    pub target: NodeId,
+    /// Transactions of this leader's that it was not seen to have received.
+    pub lacks: u64,
+    /// Transactions that it has received and not applied.
+    pub unapplied: u64,
+    /// Voters that would replicate from it beforehand.
+    pub below: Vec<NodeId>,
+    /// Members that would stay below this leader until then.
+    pub stay: Vec<NodeId>,
+}
+
+fn refused<T>(what: impl Into<String>, cure: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused { what: what.into(), cure: cure.into() })
 }
 
 /// Rounds that the replicas get to hang below the target: two seconds. Without them a handover only takes longer.
@@ -59,33 +79,70 @@ impl Leader {
 }
 
 impl Election {
-    /// T1: is everything as it must be? Then close writes first; the answer comes when it is decided.
+    /// T1: is everything as it must be? Then the others are pointed at the target, and writes closed.
     pub(crate) fn hand_over(&mut self, target: Option<NodeId>, out: &mut Out) {
-        let Some(config) = self.record.config.clone() else {
-            return out.refuse("this node belongs to no cluster", "form one: xenoncli cluster add");
+        if let (Some(target), Role::Leader(_)) = (target.as_ref().filter(|target| **target == self.id), &self.role) {
+            return out.answer(format!("{target} leads already"));
+        }
+        match self.plan_handover(target.as_ref()) {
+            Err(refused) => out.0.push(Effect::Answer(Err(refused))),
+            Ok(plan) => {
+                self.begin_handover(plan.target.clone(), "", out);
+                out.answer(format!("handing over to {}", plan.target));
+            }
+        }
+    }
+
+    /// T1: what a handover now would come to, or why there can be none.
+    pub fn plan_handover(&self, target: Option<&NodeId>) -> Result<HandoverPlan, Refused> {
+        let target = self.may_hand_over(target)?;
+        let (Some(config), Role::Leader(leader)) = (self.config(), &self.role) else {
+            return refused("this node does not lead", "ask the leader");
+        };
+        let report = leader.peers.get(&target).map(|peer| peer.report.clone()).unwrap_or_default();
+        let mine = self.local.server.as_ref().map(|server| {
+            Position::of(&server.received, &config.cluster, &GtidSet::new())
+        });
+        let lacks = match (&report.position, &mine) {
+            (Some(theirs), Some(mine)) => theirs.lacks(mine).count(),
+            _ => 0,
+        };
+        let below: Vec<NodeId> = self.to_hang_below(&target).into_iter().collect();
+        let others = config.members.keys().filter(|id| {
+            **id != self.id && **id != target && !below.contains(id) && !config.is_witness(id)
+        });
+        let stay = others.cloned().collect();
+        Ok(HandoverPlan { target, lacks, unapplied: report.unapplied, below, stay })
+    }
+
+    fn may_hand_over(&self, target: Option<&NodeId>) -> Result<NodeId, Refused> {
+        let Some(config) = self.config() else {
+            return refused("this node belongs to no cluster", "form one: xenoncli cluster add");
         };
         let Role::Leader(leader) = &self.role else {
-            return out.refuse("this node does not lead", "ask the leader");
+            return refused("this node does not lead", "ask the leader");
         };
         if self.is_paused() {
-            return out.refuse("the cluster is paused", "end the pause first: xenoncli cluster resume");
+            return refused("the cluster is paused", "end the pause first: xenoncli cluster resume");
         }
         if !leader.open || leader.resuming || leader.suspended.is_some() {
-            return out.refuse("this leader is not open for writes yet", "try again in a moment");
+            return refused("this leader is not open for writes yet", "try again in a moment");
         }
         if let Some(handover) = &leader.handover {
-            return out.refuse(
+            return refused(
                 format!("a handover to {} is under way", handover.target),
                 "wait until it has ended",
             );
         }
         let target = match target {
-            Some(target) if target == self.id => return out.answer(format!("{target} leads already")),
-            Some(target) => target,
+            Some(target) if *target == self.id => {
+                return refused(format!("{target} leads already"), "name another node, or none");
+            }
+            Some(target) => target.clone(),
             None => match self.succession(leader).into_iter().find(|id| self.has_caught_up(leader, id)) {
                 Some(best) => best,
                 None => {
-                    return out.refuse(
+                    return refused(
                         "no other member is fit to lead and has caught up",
                         "see why: xenoncli cluster status, and explain",
                     );
@@ -93,27 +150,25 @@ impl Election {
             },
         };
         if !config.is_voter(&target) {
-            return out
-                .refuse(format!("{target} is no voter of this cluster"), "name one of: xenoncli raft nodes");
+            return refused(format!("{target} is no voter of this cluster"), "name one of: xenoncli raft nodes");
         }
         if !leader.hears(&target) {
-            return out.refuse(
+            return refused(
                 format!("{target} does not answer this leader"),
                 "start its agent, or name another node",
             );
         }
         if let Some(unfit) = leader.peers.get(&target).and_then(|peer| peer.report.unfit.clone()) {
-            return out.refuse(format!("{target} may not lead: {unfit}"), "cure that, or name another node");
+            return refused(format!("{target} may not lead: {unfit}"), "cure that, or name another node");
         }
         if !self.has_caught_up(leader, &target) {
             // T1: writes would stay closed for as long as it takes to catch up, and then be opened again.
-            return out.refuse(
+            return refused(
                 format!("{target} has not caught up with this leader"),
                 "wait until it has, or name another node: xenoncli cluster gtid",
             );
         }
-        self.begin_handover(target.clone(), "", out);
-        out.answer(format!("handing over to {target}"));
+        Ok(target)
     }
 
     fn begin_handover(&mut self, target: NodeId, why: &str, out: &mut Out) {

@@ -24,6 +24,7 @@ mod options;
 mod places;
 mod process;
 mod session;
+mod work;
 
 pub use control::{
     AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,

@@ -6,6 +6,7 @@ mod handover;
 pub(crate) mod init;
 pub(crate) mod mysql;
 pub(crate) mod raft;
+pub(crate) mod switchover;
 pub(crate) mod version;
 pub(crate) mod xenon;
 
