@@ -175,7 +175,12 @@ async fn once(fault: Fault, cluster: &LocalCluster, gaps: &mut Gaps) -> Result<f
     let history: History = client.finish()?;
     let crowd: Vec<History> = crowd.into_iter().map(Inserter::finish).collect::<Result<_>>()?;
     let gap = history.takeover(begun).ok_or_else(|| anyhow!("the history has no gap"))?;
-    let what = Check { histories: std::iter::once(&history).chain(&crowd).collect(), without, bound: COMES_UP, ..Check::default() };
+    let what = Check {
+        histories: std::iter::once(&history).chain(&crowd).collect(),
+        without,
+        bound: COMES_UP,
+        ..Check::default()
+    };
     match check(cluster, what).await {
         Ok(checked) => gaps.acknowledged += checked.acknowledged,
         Err(error) => gaps.violations.push(format!("{error:#}")),

@@ -216,7 +216,8 @@ impl Cluster {
         let received = mysqld.received();
         let source = mysqld.source.filter(|_| mysqld.primary.is_none());
         let source_uuid = source.and_then(|at| state.nodes.get(at)).map(|node| uuid_of(node.mysqld.uuid));
-        let is_spared = spare.is_some() && source_uuid == spare || !self.duties.keep(Duty::SpareCandidatesOnly);
+        let is_spared =
+            spare.is_some() && source_uuid == spare || !self.duties.keep(Duty::SpareCandidatesOnly);
         if mysqld.primary.is_none() || self.duties.keep(Duty::CloseBeforeReading) {
             self.close(state, at);
         }

@@ -75,7 +75,10 @@ fn usual() -> Vec<Named> {
         ("a rewound server leads", crashed(2).terms(3)),
         ("a handover", three().writes(1).handovers(1).once()),
         ("a handover, prepared", three().writes(1).handover_prepared().once()),
-        ("a prepared handover, a server crashes", three().writes(1).handover_prepared().crashes(1).once().only_stands(&[1])),
+        (
+            "a prepared handover, a server crashes",
+            three().writes(1).handover_prepared().crashes(1).once().only_stands(&[1]),
+        ),
         ("a handover of two", Cluster::of_voters(2).writes(1).handover_prepared().once()),
         ("a handover of five", Cluster::of_voters(5).writes(1).handover_prepared().once().only_stands(&[1])),
         ("a handover, a server crashes", three().writes(1).handovers(1).crashes(1).once().only_stands(&[1])),

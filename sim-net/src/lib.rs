@@ -46,11 +46,11 @@ mod signals;
 mod status;
 #[path = "../../crates/agent/src/steps.rs"]
 mod steps;
-#[path = "../../crates/agent/src/switchover.rs"]
-mod switchover;
 #[path = "../../crates/agent/src/store.rs"]
 mod store;
 pub mod story;
+#[path = "../../crates/agent/src/switchover.rs"]
+mod switchover;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

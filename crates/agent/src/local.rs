@@ -10,9 +10,9 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use xenon_config::Config;
 use xenon_election::{Event, LocalView, ServerView, State, Ticket, Wish};
+use xenon_gtid::Uuid;
 use xenon_mysql::{Mysqld, RestartPolicy, SqlError};
 use xenon_plan::health::{Health, Verdict};
-use xenon_gtid::Uuid;
 use xenon_plan::observation::{ReceiverState, ServerState};
 use xenon_plan::{Address, Plan, Process, Role, Seen, Step, Variables, is_promoted, plan, unfit};
 
@@ -227,7 +227,11 @@ impl Local {
         let now = Instant::now();
         let start = self.start_at.filter(|_| self.mysqld.is_none() && !self.in_transit && self.monitor);
         let sessions = self.handing_over.map(|at| at + SESSIONS_WAIT);
-        [start, self.retry_at, self.address_retry, sessions, self.look_again].into_iter().flatten().filter(|at| *at > now).min()
+        [start, self.retry_at, self.address_retry, sessions, self.look_again]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
     }
 
     /// Something is under way, or about to be.
@@ -370,7 +374,8 @@ impl Agent {
             Op::CatchUp(..) => Kind::CatchUp,
         };
         let spare = if let Op::Freeze(_, _, _, spare) = &op { *spare } else { None };
-        let holds = |running: &Running| running.kind == kind && (running.spare.is_none() || running.spare == spare);
+        let holds =
+            |running: &Running| running.kind == kind && (running.spare.is_none() || running.spare == spare);
         if kind == Kind::Freeze && self.local.op.as_ref().is_some_and(holds) {
             // The freeze under way holds for the newer term, too. Begun anew with every term, it would never run
             // into its bound (D3).

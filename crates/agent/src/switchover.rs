@@ -119,9 +119,13 @@ impl Agent {
             steps.push(format!("{id} replicates from {target} beforehand, while {me} goes on taking writes"));
         }
         for id in &plan.stay {
-            steps.push(format!("{id} stays below {me}, whose commits wait for it, and follows {target} later"));
+            steps.push(format!(
+                "{id} stays below {me}, whose commits wait for it, and follows {target} later"
+            ));
         }
-        steps.push(format!("{me} closes writes (super_read_only), at most 2 s; if that does not do, it stays the primary"));
+        steps.push(format!(
+            "{me} closes writes (super_read_only), at most 2 s; if that does not do, it stays the primary"
+        ));
         steps.push(format!("{target} applies the last transactions, is elected with {me}'s vote, and opens"));
         steps.push(format!("clients of {me} are sent away, and it follows {target}"));
         steps

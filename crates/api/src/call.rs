@@ -116,7 +116,10 @@ impl Request {
     pub fn is_read_only(&self) -> bool {
         matches!(
             self,
-            Request::Status | Request::Ping | Request::Events { .. } | Request::Switchover { dry_run: true, .. }
+            Request::Status
+                | Request::Ping
+                | Request::Events { .. }
+                | Request::Switchover { dry_run: true, .. }
         )
     }
 }

@@ -218,7 +218,8 @@ impl Election {
 
     /// T1: the old primary's vote has not come. Then as any candidate does.
     pub(crate) fn freeze_after_all(&mut self, out: &mut Out) {
-        let Role::Candidate(Candidate { stage: Stage::Voting { unfrozen: Some(_), .. }, told }) = &self.role else {
+        let Role::Candidate(Candidate { stage: Stage::Voting { unfrozen: Some(_), .. }, told }) = &self.role
+        else {
             return;
         };
         let told = *told;
@@ -307,15 +308,18 @@ impl Election {
     }
 
     fn count_votes(&mut self, out: &mut Out) {
-        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful, unfrozen }, .. }) =
-            &self.role
+        let Role::Candidate(Candidate {
+            stage: Stage::Voting { position, granted, doubtful, unfrozen }, ..
+        }) = &self.role
         else {
             return;
         };
         match self.count(granted, doubtful) {
             Count::Elected => {
                 let has_voted = |id: &NodeId| granted.contains(id) || doubtful.contains(id);
-                if unfrozen.as_ref().is_some_and(|id| !has_voted(id)) && self.rules.keep(Rule::SourceVotesFirst) {
+                if unfrozen.as_ref().is_some_and(|id| !has_voted(id))
+                    && self.rules.keep(Rule::SourceVotesFirst)
+                {
                     return;
                 }
                 let (position, handed_over) = (position.clone(), unfrozen.is_some());

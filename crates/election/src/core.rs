@@ -453,8 +453,10 @@ impl Election {
     fn finish(&mut self, out: Out) -> Vec<Effect> {
         let mut effects = Vec::with_capacity(out.0.len() + 2);
         let wanted = self.wanted_directive();
-        let stays_closed =
-            matches!(wanted, Directive::Lead { closed: true, .. } | Directive::Fence { .. } | Directive::Hold);
+        let stays_closed = matches!(
+            wanted,
+            Directive::Lead { closed: true, .. } | Directive::Fence { .. } | Directive::Hold
+        );
         if !stays_closed && self.rules.keep(Rule::ClosedUntilOpened) {
             self.quiesced = None;
         }

@@ -81,7 +81,9 @@ impl Leader {
 impl Election {
     /// T1: is everything as it must be? Then the others are pointed at the target, and writes closed.
     pub(crate) fn hand_over(&mut self, target: Option<NodeId>, out: &mut Out) {
-        if let (Some(target), Role::Leader(_)) = (target.as_ref().filter(|target| **target == self.id), &self.role) {
+        if let (Some(target), Role::Leader(_)) =
+            (target.as_ref().filter(|target| **target == self.id), &self.role)
+        {
             return out.answer(format!("{target} leads already"));
         }
         match self.plan_handover(target.as_ref()) {
@@ -100,17 +102,20 @@ impl Election {
             return refused("this node does not lead", "ask the leader");
         };
         let report = leader.peers.get(&target).map(|peer| peer.report.clone()).unwrap_or_default();
-        let mine = self.local.server.as_ref().map(|server| {
-            Position::of(&server.received, &config.cluster, &GtidSet::new())
-        });
+        let mine = self
+            .local
+            .server
+            .as_ref()
+            .map(|server| Position::of(&server.received, &config.cluster, &GtidSet::new()));
         let lacks = match (&report.position, &mine) {
             (Some(theirs), Some(mine)) => theirs.lacks(mine).count(),
             _ => 0,
         };
         let below: Vec<NodeId> = self.to_hang_below(&target).into_iter().collect();
-        let others = config.members.keys().filter(|id| {
-            **id != self.id && **id != target && !below.contains(id) && !config.is_witness(id)
-        });
+        let others = config
+            .members
+            .keys()
+            .filter(|id| **id != self.id && **id != target && !below.contains(id) && !config.is_witness(id));
         let stay = others.cloned().collect();
         Ok(HandoverPlan { target, lacks, unapplied: report.unapplied, below, stay })
     }
@@ -150,7 +155,10 @@ impl Election {
             },
         };
         if !config.is_voter(&target) {
-            return refused(format!("{target} is no voter of this cluster"), "name one of: xenoncli raft nodes");
+            return refused(
+                format!("{target} is no voter of this cluster"),
+                "name one of: xenoncli raft nodes",
+            );
         }
         if !leader.hears(&target) {
             return refused(
@@ -195,7 +203,9 @@ impl Election {
     /// T1: voters that acknowledge to the target at the moment that it opens. Here W acknowledgements must still be had: one
     /// is the target's, and as many others as are wanted beside it stay (L4).
     fn to_hang_below(&self, target: &NodeId) -> BTreeSet<NodeId> {
-        let (Some(config), Role::Leader(leader)) = (self.config(), &self.role) else { return BTreeSet::new() };
+        let (Some(config), Role::Leader(leader)) = (self.config(), &self.role) else {
+            return BTreeSet::new();
+        };
         let wait = self.wait(leader, config);
         let reached = leader.peers.get(target).is_some_and(|peer| !peer.report.source_host.is_empty());
         if wait.soft || wait.acknowledgements == 0 || !reached {
@@ -213,7 +223,8 @@ impl Election {
     /// With every heartbeat and every answer: does everybody hang where it is to?
     pub(crate) fn go_on_preparing(&mut self, out: &mut Out) {
         let Role::Leader(leader) = &self.role else { return };
-        let Some(HandOver { target, below, stage: HandingOver::Preparing { until } }) = &leader.handover else {
+        let Some(HandOver { target, below, stage: HandingOver::Preparing { until } }) = &leader.handover
+        else {
             return;
         };
         if !leader.hears(target) {
@@ -277,7 +288,8 @@ impl Election {
         let term = self.record.term;
         let wanted = self.wanted_directive();
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(handover) = leader.handover.as_mut().filter(|handover| handover.stage == HandingOver::Closing(ticket))
+        let Some(handover) =
+            leader.handover.as_mut().filter(|handover| handover.stage == HandingOver::Closing(ticket))
         else {
             if result.is_ok() && leader.handover.is_none() && self.rules.keep(Rule::OpenAgain) {
                 // T1: given up while writes were being closed, and they were closed after all. The directive
@@ -355,7 +367,8 @@ impl Election {
     }
 
     pub(crate) fn on_caught_up(&mut self, ticket: Ticket, result: Result<(), String>, out: &mut Out) {
-        let Some(CatchingUp { from, set, .. }) = self.catching_up.take_if(|under_way| under_way.ticket == ticket)
+        let Some(CatchingUp { from, set, .. }) =
+            self.catching_up.take_if(|under_way| under_way.ticket == ticket)
         else {
             return;
         };

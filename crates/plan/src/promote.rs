@@ -50,14 +50,7 @@ pub(crate) struct Handover {
     pub(crate) handed_over: bool,
 }
 
-pub(crate) fn plan(
-    term: u64,
-    markers: &Uuid,
-    wait: Wait,
-    handover: Handover,
-    seen: &Seen,
-    plan: &mut Plan,
-) {
+pub(crate) fn plan(term: u64, markers: &Uuid, wait: Wait, handover: Handover, seen: &Seen, plan: &mut Plan) {
     // A server that is going down takes no statements; the leader hands over (L6).
     if seen.process != Process::Running || seen.health == Verdict::Dying {
         return;

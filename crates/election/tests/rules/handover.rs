@@ -123,8 +123,7 @@ fn t1_l4_as_many_stay_below_the_old_primary_as_its_commits_wait_for() {
             _ => None,
         })
         .collect();
-    let below: Vec<_> =
-        sent.iter().filter(|(_, source)| source == "n3").map(|(to, _)| to.as_str()).collect();
+    let below: Vec<_> = sent.iter().filter(|(_, source)| source == "n3").map(|(to, _)| to.as_str()).collect();
     // W is 2: the target and one more acknowledge to n1.
     assert_eq!(below, ["n4", "n5"]);
 }

@@ -197,9 +197,9 @@ impl Node {
     pub(crate) fn ticket(&self) -> Ticket {
         fn find(effects: &[Effect]) -> Option<Ticket> {
             effects.iter().find_map(|effect| match effect {
-                Effect::Freeze { ticket, .. } | Effect::Quiesce { ticket } | Effect::CatchUp { ticket, .. } => {
-                    Some(*ticket)
-                }
+                Effect::Freeze { ticket, .. }
+                | Effect::Quiesce { ticket }
+                | Effect::CatchUp { ticket, .. } => Some(*ticket),
                 Effect::Save { then, .. } => find(then),
                 _ => None,
             })
@@ -208,7 +208,10 @@ impl Node {
     }
 
     pub(crate) fn vote(&mut self, from: &str, term: Term, config: &GroupConfig, position: &str) -> &mut Node {
-        self.hear(from, Message::Vote { term, config: config.id, position: at(position), told: true, server_uuid: None })
+        self.hear(
+            from,
+            Message::Vote { term, config: config.id, position: at(position), told: true, server_uuid: None },
+        )
     }
 
     pub(crate) fn heartbeat(&mut self, from: &str, term: Term, received: &str) -> &mut Node {

@@ -29,7 +29,8 @@ fn s1_nothing_but_a_fence_stands_before_a_save_and_a_lead_whose_vote_is_saved() 
         for effect in outside {
             assert!(
                 matches!(effect, Effect::Direct(Directive::Fence { .. } | Directive::Hold))
-                    || matches!(effect, Effect::Direct(Directive::Lead { .. })) && node.core.record().vote == Some(id("n1")),
+                    || matches!(effect, Effect::Direct(Directive::Lead { .. }))
+                        && node.core.record().vote == Some(id("n1")),
                 "{effect:?}"
             );
         }

@@ -341,7 +341,8 @@ impl World {
             }
             Effect::Freeze { ticket, spare } => {
                 let server = &mut self.node(id).server;
-                let spared = server.source.clone().filter(|_| spare.is_some() && server.source_uuid() == spare);
+                let spared =
+                    server.source.clone().filter(|_| spare.is_some() && server.source_uuid() == spare);
                 server.close();
                 server.source = spared;
                 // V4: a dead server's files say what it has.

@@ -6,8 +6,8 @@ use tokio::time::sleep_until;
 
 use super::Control;
 use crate::link::{Link, Purpose, text, until};
-use xenon_gtid::GtidSet;
 use crate::{Door, SqlError};
+use xenon_gtid::GtidSet;
 
 /// "Query execution was interrupted": KILL QUERY worked.
 const INTERRUPTED: u16 = 1317;

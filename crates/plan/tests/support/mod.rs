@@ -155,7 +155,14 @@ pub(crate) fn primary() -> Role {
 }
 
 pub(crate) fn primary_with(acknowledgements: u32) -> Role {
-    Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements, soft: false, closed: false, handed_over: false }
+    Role::Primary {
+        term: TERM,
+        markers: uuid(MARKERS),
+        acknowledgements,
+        soft: false,
+        closed: false,
+        handed_over: false,
+    }
 }
 
 pub(crate) fn follow(host: &str) -> Role {
