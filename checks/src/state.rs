@@ -162,7 +162,7 @@ impl State {
         let named = self.nodes.get(at).is_some_and(|node| node.named);
         LocalView {
             server,
-            source_host: named.then(|| name(at).to_string()).unwrap_or_default(),
+            source_host: if named { name(at).to_string() } else { String::new() },
             source_port: u16::try_from(at).unwrap_or(0),
             ..LocalView::default()
         }
