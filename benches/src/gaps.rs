@@ -14,6 +14,8 @@ use xenon_testkit::{
 const COMES_UP: Duration = Duration::from_secs(90);
 /// Quiet time before a fault: what the last change left to do is done.
 const SETTLES: Duration = Duration::from_millis(1_500);
+/// Clients beside the one that is measured, each with a row five times a second.
+const CROWD: usize = 64;
 /// A client that waits longer than this is not served any more.
 const SERVED: Duration = Duration::from_secs(60);
 
@@ -22,6 +24,7 @@ const SERVED: Duration = Duration::from_secs(60);
 pub(crate) enum Fault {
     Switchover,
     SwitchoverBusy,
+    SwitchoverMany,
     Killed,
     ShutDown,
     Hung,
@@ -30,9 +33,10 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 7] = [
+    pub(crate) const ALL: [Fault; 8] = [
         Fault::Switchover,
         Fault::SwitchoverBusy,
+        Fault::SwitchoverMany,
         Fault::Killed,
         Fault::ShutDown,
         Fault::Hung,
@@ -44,6 +48,7 @@ impl Fault {
         match self {
             Fault::Switchover => "switchover",
             Fault::SwitchoverBusy => "switchover-2ms",
+            Fault::SwitchoverMany => "switchover-64",
             Fault::Killed => "killed",
             Fault::ShutDown => "shutdown",
             Fault::Hung => "hung",
@@ -56,6 +61,7 @@ impl Fault {
         match self {
             Fault::Switchover => "planned switchover",
             Fault::SwitchoverBusy => "planned switchover, inserts every 2 ms",
+            Fault::SwitchoverMany => "planned switchover, 64 clients beside it",
             Fault::Killed => "kill -9 of the primary's mysqld",
             Fault::ShutDown => "clean shutdown of it",
             Fault::Hung => "hung mysqld (SIGSTOP)",
@@ -69,6 +75,7 @@ impl Fault {
         match self {
             Fault::Switchover => (12.0, Some(50.0)),
             Fault::SwitchoverBusy => (10.0, Some(50.0)),
+            Fault::SwitchoverMany => (100.0, None),
             Fault::Killed => (120.0, None),
             Fault::ShutDown => (100.0, None),
             Fault::Hung => (2_500.0, None),
@@ -81,7 +88,7 @@ impl Fault {
     }
 
     fn is_planned(self) -> bool {
-        matches!(self, Fault::Switchover | Fault::SwitchoverBusy)
+        matches!(self, Fault::Switchover | Fault::SwitchoverBusy | Fault::SwitchoverMany)
     }
 }
 
@@ -143,6 +150,12 @@ async fn once(fault: Fault, cluster: &LocalCluster, gaps: &mut Gaps) -> Result<f
     let leader = cluster.wait_all_following(followers, COMES_UP).await?.value;
     let options = InserterOptions { every: fault.every(), ..InserterOptions::default() };
     let client = Inserter::start(cluster, options).await?;
+    let mut crowd = Vec::new();
+    if fault == Fault::SwitchoverMany {
+        for _ in 0..CROWD {
+            crowd.push(Inserter::start(cluster, InserterOptions::one_of_many()).await?);
+        }
+    }
     tokio::time::sleep(SETTLES).await;
     // The fault comes at any moment between two inserts.
     tokio::time::sleep(Duration::from_micros(rand::random_range(0..20_000))).await;
@@ -160,8 +173,14 @@ async fn once(fault: Fault, cluster: &LocalCluster, gaps: &mut Gaps) -> Result<f
         cluster.wait_all_following(followers, COMES_UP).await?;
     }
     let history: History = client.finish()?;
+    let crowd: Vec<History> = crowd.into_iter().map(Inserter::finish).collect::<Result<_>>()?;
     let gap = history.takeover(begun).ok_or_else(|| anyhow!("the history has no gap"))?;
-    let what = Check { histories: vec![&history], without, bound: COMES_UP, ..Check::default() };
+    let what = Check {
+        histories: std::iter::once(&history).chain(&crowd).collect(),
+        without,
+        bound: COMES_UP,
+        ..Check::default()
+    };
     match check(cluster, what).await {
         Ok(checked) => gaps.acknowledged += checked.acknowledged,
         Err(error) => gaps.violations.push(format!("{error:#}")),
@@ -178,7 +197,7 @@ async fn strike(fault: Fault, cluster: &LocalCluster, leader: usize) -> Result<I
         Ok(begun)
     };
     match fault {
-        Fault::Switchover | Fault::SwitchoverBusy => {
+        Fault::Switchover | Fault::SwitchoverBusy | Fault::SwitchoverMany => {
             let target = cluster.node((leader + 1) % cluster.nodes().len())?.id();
             let endpoint = cluster.node(leader)?.endpoint;
             let begun = Instant::now();

@@ -2,7 +2,7 @@
 
 use crate::cluster::{Cluster, Elections};
 use crate::duties::Duty;
-use crate::mysqld::{CLUSTER, Mysqld, Primary};
+use crate::mysqld::{CLUSTER, Mysqld, Primary, uuid_of};
 use crate::network::Envelope;
 use crate::state::{Armed, Node, State, index, name};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use xenon_election::{
     Delay, Directive, Effect, Election, Event, LocalView, Message, NodeId, Record, Start, Timer,
 };
-use xenon_gtid::GtidSet;
+use xenon_gtid::{GtidSet, Uuid};
 
 impl Cluster {
     /// An agent that starts, and the first effects.
@@ -50,6 +50,7 @@ impl Cluster {
             round: 0,
             over: 0,
             address: false,
+            named: self.prepares_handovers,
         };
         (node, effects)
     }
@@ -175,13 +176,13 @@ impl Cluster {
                     self.carry_out(state, at, then, answers);
                 }
                 Effect::Send { to, message } => self.send(state, at, &to, message),
-                Effect::Freeze { ticket } if self.slow_servers => {
+                Effect::Freeze { ticket, spare } if self.slow_servers => {
                     let Some(node) = state.node(at) else { return };
-                    node.freeze = Some(ticket);
+                    node.freeze = Some((ticket, spare));
                     node.frozen = None;
                 }
-                Effect::Freeze { ticket } => {
-                    let result = Ok(self.freeze(state, at));
+                Effect::Freeze { ticket, spare } => {
+                    let result = Ok(self.freeze(state, at, spare));
                     answers.push(Event::Frozen { ticket, result });
                 }
                 Effect::Quiesce { ticket } => {
@@ -205,16 +206,23 @@ impl Cluster {
         }
     }
 
-    /// V2, V3, V5: close, then read.
-    pub(crate) fn freeze(&self, state: &mut State, at: usize) -> GtidSet {
+    /// V2, V3, V5: close, then read. A receiver of the candidate's own goes on.
+    pub(crate) fn freeze(&self, state: &mut State, at: usize, spare: Option<Uuid>) -> GtidSet {
         let Some(mysqld) = state.nodes.get(at).map(|node| &node.mysqld) else { return GtidSet::new() };
         if mysqld.down && !self.duties.keep(Duty::ReadPosition) {
             return GtidSet::new();
         }
         // V4: the files of a dead mysqld are read with all that they hold.
         let received = mysqld.received();
+        let source = mysqld.source.filter(|_| mysqld.primary.is_none());
+        let source_uuid = source.and_then(|at| state.nodes.get(at)).map(|node| uuid_of(node.mysqld.uuid));
+        let is_spared =
+            spare.is_some() && source_uuid == spare || !self.duties.keep(Duty::SpareCandidatesOnly);
         if mysqld.primary.is_none() || self.duties.keep(Duty::CloseBeforeReading) {
             self.close(state, at);
+        }
+        if is_spared && let Some(node) = state.node(at) {
+            node.mysqld.source = source;
         }
         received
     }
@@ -298,10 +306,17 @@ impl Cluster {
             Directive::Lead { term, .. } if mysqld.down => {
                 return Some(Event::CannotServe { term: *term, reason: "mysqld is dead".to_owned() });
             }
-            Directive::Lead { term, acknowledgements, soft, closed } => {
+            Directive::Lead { term, acknowledgements, soft, closed, handed_over } => {
                 let (term, acknowledgements, soft) = (*term, *acknowledgements, *soft);
                 let primary = Primary { term, acknowledgements, soft, open: false };
-                if mysqld.source.is_some() {
+                if *handed_over && mysqld.source.is_some() && mysqld.primary.is_none() {
+                    // T1: replication is stopped after opening.
+                    let source = mysqld.source;
+                    mysqld.promote(primary);
+                    mysqld.source = source;
+                    return None;
+                }
+                if mysqld.source.is_some() && mysqld.primary.is_none() {
                     mysqld.promoting = Some(primary);
                     return None;
                 }

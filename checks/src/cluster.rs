@@ -28,6 +28,8 @@ pub struct Cluster {
     pub slow_servers: bool,
     /// A heartbeat comes at most as often as it is sent. Else it may come again and again.
     pub once: bool,
+    /// T1: a leader knows where the others' servers are reached, and points replicas at the target beforehand.
+    pub prepares_handovers: bool,
     /// A heartbeat or an answer to one may come after a newer one. Else the newer one replaces it.
     pub overtaking: bool,
 }
@@ -37,6 +39,8 @@ pub struct Cluster {
 pub struct Prelude {
     /// In this order.
     pub actions: Vec<Action>,
+    /// After each of them, too, everything that moves by itself.
+    pub settled_each: bool,
     /// And everything that moves by itself, until nothing does.
     pub and_all_that_follows: bool,
 }
@@ -120,6 +124,7 @@ impl Cluster {
             slow_servers: false,
             once: false,
             overtaking: false,
+            prepares_handovers: false,
         }
     }
 
@@ -130,13 +135,21 @@ impl Cluster {
     }
 
     pub(crate) fn after(mut self, actions: Vec<Action>) -> Cluster {
-        self.prelude = Prelude { actions, and_all_that_follows: false };
+        self.prelude = Prelude { actions, ..Prelude::default() };
         self
     }
 
     pub(crate) fn after_all_of(mut self, actions: Vec<Action>) -> Cluster {
-        self.prelude = Prelude { actions, and_all_that_follows: true };
+        self.prelude = Prelude { actions, and_all_that_follows: true, ..Prelude::default() };
         self
+    }
+
+    /// T1: the first node hands over to the second, and the others hang below that already; writes are about to be closed.
+    pub(crate) fn handover_prepared(mut self) -> Cluster {
+        let actions = vec![Action::HandOver(0, 1), Action::Beat(0)];
+        self.prelude = Prelude { actions, settled_each: true, ..Prelude::default() };
+        self.prepares_handovers = true;
+        self.handovers(1).beats(1)
     }
 
     pub(crate) fn terms(mut self, terms: Term) -> Cluster {
@@ -224,6 +237,7 @@ impl fmt::Display for Cluster {
             (self.elections == Elections::Timed, "leases"),
             (self.once, "sent once"),
             (self.overtaking, "overtaking"),
+            (self.prepares_handovers, "handover prepared"),
         ];
         for (_, what) in modes.into_iter().filter(|(is_so, _)| *is_so) {
             write!(f, ", {what}")?;

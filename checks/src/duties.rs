@@ -11,6 +11,8 @@ pub enum Duty {
     SaveFirst,
     /// V4: a position that cannot be read is not taken for an empty one.
     ReadPosition,
+    /// V3: a freeze spares no receiver but the candidate's own.
+    SpareCandidatesOnly,
     /// V5: a deposed primary says its position when it can acknowledge nothing more.
     CloseBeforeReading,
     /// L3: a server opens when its marker has been acknowledged, not before.

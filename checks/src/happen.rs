@@ -159,8 +159,8 @@ impl Cluster {
                 node.record = node.unsaved.take()?;
             }
             Action::Freeze(at) => {
-                let ticket = state.node(at)?.freeze.take()?;
-                let received = self.freeze(state, at);
+                let (ticket, spare) = state.node(at)?.freeze.take()?;
+                let received = self.freeze(state, at, spare);
                 state.node(at)?.frozen = Some((ticket, received));
             }
             Action::Frozen(at) => {
@@ -255,6 +255,7 @@ impl Cluster {
                 primary.open = true;
                 let term = primary.term;
                 node.mysqld.writable = true;
+                node.mysqld.source = None;
                 node.address = true;
                 state.history.acknowledge(term, marker(term)?);
                 self.step(state, at, Event::Promoted { term });

@@ -58,6 +58,7 @@ fn of_elections() -> Vec<Run> {
         mutant("V3 votes twice in a term", Rule::OneVoteATerm, plain(), "I1"),
         mutant("V3 votes before its receiver stops", Rule::FreezeBeforeVote, plain(), "I2"),
         mutant("V3 compares no positions", Rule::ComparePositions, plain(), "I2"),
+        mutant("V3 spares any receiver", Duty::SpareCandidatesOnly, plain(), "I2"),
         mutant("V4 an unreadable position is empty", Duty::ReadPosition, plain().crashes(1), "I2"),
         mutant("V5 a primary votes and acknowledges", Duty::CloseBeforeReading, plain().slow(), "I2"),
         mutant("V6 an idle member votes", Rule::OnlyVotersVote, with_idle, "I2"),
@@ -84,6 +85,7 @@ fn of_leading() -> Vec<Run> {
 
 fn of_handing_over() -> Vec<Run> {
     let handing_over = || three().writes(1).handovers(1);
+    let prepared = || three().writes(1).handover_prepared().once().only_stands(&[1]);
     vec![
         mutant("T1 the target stands too soon", Rule::CatchUpFirst, handing_over(), "T1 set"),
         mutant(
@@ -93,6 +95,8 @@ fn of_handing_over() -> Vec<Run> {
             "T1 set",
         ),
         mutant("T1 given up, and left closed", Rule::OpenAgain, handing_over(), "T1 undone"),
+        mutant("T1 elected while its source may write", Rule::SourceVotesFirst, prepared(), "I2"),
+        mutant("T1 votes by what it had when closed", Rule::ClosedUntilOpened, prepared(), "I2"),
     ]
 }
 

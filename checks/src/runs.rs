@@ -45,6 +45,7 @@ fn test() -> Vec<Named> {
         ("a host loses power", three().writes(1).power_losses(1).only_stands(&[1, 2])),
         ("two voters", Cluster::of_voters(2).writes(1).restarts(1).once()),
         ("a handover", three().writes(1).handovers(1).once().only_stands(&[1])),
+        ("a handover, prepared", three().writes(1).handover_prepared().once().only_stands(&[1])),
     ]
 }
 
@@ -73,6 +74,13 @@ fn usual() -> Vec<Named> {
         ("an errant node", crashed(1).beats(3)),
         ("a rewound server leads", crashed(2).terms(3)),
         ("a handover", three().writes(1).handovers(1).once()),
+        ("a handover, prepared", three().writes(1).handover_prepared().once()),
+        (
+            "a prepared handover, a server crashes",
+            three().writes(1).handover_prepared().crashes(1).once().only_stands(&[1]),
+        ),
+        ("a handover of two", Cluster::of_voters(2).writes(1).handover_prepared().once()),
+        ("a handover of five", Cluster::of_voters(5).writes(1).handover_prepared().once().only_stands(&[1])),
         ("a handover, a server crashes", three().writes(1).handovers(1).crashes(1).once().only_stands(&[1])),
         ("a handover and a config change", three().handovers(1).changes(remove).once().only_stands(&[1])),
         ("a host loses power", three().writes(1).power_losses(1)),

@@ -50,6 +50,9 @@ pub(crate) fn formed(cluster: &Cluster) -> State {
     state.network = Network::default();
     for action in &cluster.prelude.actions {
         apply(cluster, &mut state, action.clone());
+        if cluster.prelude.settled_each {
+            settle(cluster, &mut state);
+        }
     }
     if cluster.prelude.and_all_that_follows {
         old = settle(cluster, &mut state);

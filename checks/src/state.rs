@@ -9,7 +9,7 @@ use std::sync::Arc;
 use xenon_election::{
     ConfigId, Directive, Election, LocalView, NodeId, Record, ServerView, State as Shown, Term, Ticket, Timer,
 };
-use xenon_gtid::GtidSet;
+use xenon_gtid::{GtidSet, Uuid};
 
 /// Everything that can differ between two moments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ pub(crate) struct Node {
     /// The last term of which a leader is known here.
     pub(crate) led_in: Term,
     /// A freeze was asked for.
-    pub(crate) freeze: Option<Ticket>,
+    pub(crate) freeze: Option<(Ticket, Option<Uuid>)>,
     /// It has been done and this was read; the core does not know yet.
     pub(crate) frozen: Option<(Ticket, GtidSet)>,
     /// T1, the old primary: writes are to be closed.
@@ -56,6 +56,8 @@ pub(crate) struct Node {
     pub(crate) over: u8,
     /// The agent has put the cluster's address here (D1: taken off first of all).
     pub(crate) address: bool,
+    /// The others are told where its server is reached.
+    pub(crate) named: bool,
 }
 
 /// When a timer was armed.
@@ -149,10 +151,20 @@ impl State {
                 acknowledging_clients: u32::try_from(clients.count()).unwrap_or(u32::MAX),
                 semi_sync_on: mysqld.primary.is_some_and(|primary| primary.acknowledgements > 0)
                     && !self.waits_for_nobody(at),
+                receives_from: mysqld
+                    .source
+                    .and_then(|source| self.nodes.get(source))
+                    .map(|source| uuid_of(source.mysqld.uuid)),
                 waiting_commits: u32::try_from(mysqld.waiting.len()).unwrap_or(u32::MAX),
                 ..ServerView::default()
             }
         });
-        LocalView { server, source_port: u16::try_from(at).unwrap_or(0), ..LocalView::default() }
+        let named = self.nodes.get(at).is_some_and(|node| node.named);
+        LocalView {
+            server,
+            source_host: if named { name(at).to_string() } else { String::new() },
+            source_port: u16::try_from(at).unwrap_or(0),
+            ..LocalView::default()
+        }
     }
 }

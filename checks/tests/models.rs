@@ -73,11 +73,17 @@ fn a_handover() {
 }
 
 #[test]
+fn a_handover_prepared() {
+    holds("a handover, prepared");
+}
+
+#[test]
 fn mutants_of_elections_are_found() {
     are_found(&[
         "V2 stands before its receiver stops",
         "V3 votes twice in a term",
         "V3 votes before its receiver stops",
+        "V3 spares any receiver",
         "V3 compares no positions",
         "V3 votes for an old config",
         "V6 an idle member votes",
@@ -92,6 +98,8 @@ fn mutants_of_leading_are_found() {
         "T1 the target stands too soon",
         "T1 the final set is read too soon",
         "T1 given up, and left closed",
+        "T1 elected while its source may write",
+        "T1 votes by what it had when closed",
         "C1 two voters leave at once",
         "C1 changes what has not settled",
     ]);

@@ -62,6 +62,8 @@ mod store;
 pub mod story;
 #[path = "../../crates/agent/src/streams.rs"]
 mod streams;
+#[path = "../../crates/agent/src/switchover.rs"]
+mod switchover;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

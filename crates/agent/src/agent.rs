@@ -13,6 +13,7 @@ use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::store::Store;
+use crate::switchover::Wanted;
 use crate::worker::Means;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,6 +66,8 @@ pub(crate) struct Agent {
     pub(crate) heard_cluster: Option<Uuid>,
     /// The answer to the operator's request under way.
     pub(crate) answer: Option<Result<String, Refused>>,
+    /// T1: a switchover that waits for what stands in its way.
+    pub(crate) switchover: Option<Wanted>,
     /// SIGTERM came; be gone by then.
     pub(crate) stopping: Option<Instant>,
     /// Until when, and when next, a handover is asked for that was refused.
@@ -124,6 +127,7 @@ impl Agent {
             Input::Places(places) => self.on_places(places),
             Input::Disk(news) => self.on_disk(*news),
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
+            Input::Work(work) => self.on_work(work).await,
             Input::Logs(places) => self.on_logs(*places),
             Input::Rewind(news) => self.on_rewind_news(news).await,
             Input::PurgeAnswers(answers) => self.on_purge_answers(answers),
@@ -139,6 +143,9 @@ impl Agent {
 
     /// What every turn of the loop ends with: whatever came in, the same checks follow (level-triggered).
     async fn after(&mut self) {
+        if self.local.look_again.take_if(|at| *at <= Instant::now()).is_some() {
+            self.look.notify_one();
+        }
         self.gather_faults().await;
         self.check_serving().await;
         self.save_life().await;

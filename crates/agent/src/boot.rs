@@ -191,6 +191,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         state: (xenon_election::State::Follower, Instant::now()),
         heard_cluster: None,
         answer: None,
+        switchover: None,
         stopping: None,
         stop_again: None,
         config,

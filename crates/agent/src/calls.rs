@@ -37,6 +37,10 @@ impl Agent {
                 Some(refused) => refused,
                 None => self.ask_core(Ask::HandOver { target }).await,
             },
+            Request::Switchover { target, dry_run, wait_ms } => match self.must_lead() {
+                Some(refused) => refused,
+                None => return self.switchover(target, dry_run, wait_ms, reply),
+            },
             Request::Pause => match self.must_lead() {
                 Some(refused) => refused,
                 None => self.ask_core(Ask::Pause).await,
@@ -112,7 +116,7 @@ impl Agent {
         Some(Reply::Refused(Refusal { what, cure, ask }))
     }
 
-    async fn ask_core(&mut self, ask: Ask) -> Reply {
+    pub(crate) async fn ask_core(&mut self, ask: Ask) -> Reply {
         self.answer = None;
         self.step(Event::Request(ask)).await;
         match self.answer.take() {

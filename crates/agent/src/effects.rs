@@ -34,18 +34,18 @@ impl Agent {
                 Effect::ReportSaved => queue.extend(self.core.step(Event::Saved)),
                 Effect::Send { to, message } => self.send(&to, message),
                 // C5: a witness has received nothing, and accepts nothing.
-                Effect::Freeze { ticket } if self.config.raft.witness => {
+                Effect::Freeze { ticket, .. } if self.config.raft.witness => {
                     queue.extend(self.core.step(Event::Frozen { ticket, result: Ok(GtidSet::new()) }));
                 }
-                Effect::Freeze { ticket } if self.comeback.is_cutting() => {
+                Effect::Freeze { ticket, .. } if self.comeback.is_cutting() => {
                     let reason = "the end of its binlog is being cut off (W1)".to_owned();
                     queue.extend(self.core.step(Event::Frozen { ticket, result: Err(reason) }));
                 }
-                Effect::Freeze { ticket } => match freezable(&self.seen()) {
+                Effect::Freeze { ticket, spare } => match freezable(&self.seen()) {
                     Ok(()) => {
                         let is_primary = self.local.server.as_ref().is_some_and(looks_like_primary);
                         let drain = self.local.drain_left();
-                        self.start_op(Op::Freeze(ticket, drain, is_primary));
+                        self.start_op(Op::Freeze(ticket, drain, is_primary, spare));
                     }
                     Err(_) if self.may_read_dead() => {
                         if let Some(places) = self.logs.places.clone() {
@@ -58,7 +58,14 @@ impl Agent {
                 },
                 Effect::Quiesce { ticket } => self.start_op(Op::Quiesce(ticket)),
                 Effect::CatchUp { ticket, set } => self.start_op(Op::CatchUp(ticket, set)),
-                Effect::Direct(directive) => self.direct(directive),
+                Effect::Direct(directive) => {
+                    let opens = matches!(directive, Directive::Lead { handed_over: true, .. });
+                    self.direct(directive);
+                    if opens {
+                        // Clients wait for it, and not for what is saved meanwhile.
+                        self.replan().await;
+                    }
+                }
                 Effect::Arm { timer, delay } => {
                     let term = self.core.record().term;
                     self.clock.arm(timer, delay, term);
@@ -138,8 +145,8 @@ impl Agent {
             Directive::Hold => Role::Hold,
             Directive::Stopped => Role::Stopped,
             Directive::Removed => Role::Removed,
-            Directive::Lead { term, acknowledgements, soft, closed } => {
-                Role::Primary { term, markers, acknowledgements, soft, closed }
+            Directive::Lead { term, acknowledgements, soft, closed, handed_over } => {
+                Role::Primary { term, markers, acknowledgements, soft, closed, handed_over }
             }
             Directive::Fence { reason } => Role::Fenced { reason },
             Directive::Suspend { reason } => Role::Suspended { reason },

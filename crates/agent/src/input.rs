@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use xenon_api::{Call, Envelope, Reply, StreamRequest};
 use xenon_channel::StreamedAnswer;
 use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, Purged, SqlError};
+use xenon_plan::Work;
 use xenon_plan::health::Probe;
 use xenon_plan::observation::ServerState;
 use xenon_plan::purge::PurgeAnswer;
@@ -48,6 +49,8 @@ pub(crate) enum Input {
     Disk(Box<DiskNews>),
     /// The sessions that were committing when it was asked. `began`: what was asked of another process says nothing.
     Committing { began: Instant, sessions: BTreeSet<u64> },
+    /// What clients are doing at the primary (T1).
+    Work(Result<Vec<Work>, SqlError>),
     /// Where the server keeps its logs (V4).
     Logs(Box<LogPlaces>),
     /// A job about a dead mysqld has ended (W1).

@@ -10,9 +10,10 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use xenon_config::Config;
 use xenon_election::{Event, LocalView, ServerView, State, Ticket, Wish};
+use xenon_gtid::Uuid;
 use xenon_mysql::{Mysqld, RestartPolicy, SqlError};
 use xenon_plan::health::{Health, Verdict};
-use xenon_plan::observation::ServerState;
+use xenon_plan::observation::{ReceiverState, ServerState};
 use xenon_plan::{Address, Plan, Process, Role, Seen, Step, Variables, is_promoted, plan, unfit};
 
 /// How long a promotion may stand still (one huge transaction being applied looks like that) before this node gives
@@ -22,6 +23,12 @@ const PROMOTION_STUCK: Duration = Duration::from_secs(60);
 /// fro.
 const FAILED_LATELY: Duration = Duration::from_secs(600);
 const FAILURES_KEPT: usize = 8;
+/// T1: clients of an old primary are left alone for so long, until there is a new one to go to.
+const SESSIONS_WAIT: Duration = Duration::from_secs(2);
+/// Between two looks at a receiver that is connecting.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// After an operation it is looked at so often for so long.
+const LOOK_OFTEN: Duration = Duration::from_secs(1);
 /// A start of mysqld that takes longer is told.
 const LONG_START: Duration = Duration::from_secs(60);
 
@@ -63,6 +70,10 @@ pub(crate) struct Local {
     pub(crate) account_checked: bool,
     pub(crate) variables: Option<Variables>,
     pub(crate) sessions_killed: bool,
+    /// T1: since when writes are closed for a handover.
+    pub(crate) handing_over: Option<Instant>,
+    /// A receiver that is connecting is looked at again then: a handover may wait for it.
+    pub(crate) look_again: Option<Instant>,
     pub(crate) drain_timed_out: bool,
     /// D4: `offline_mode` is this agent's doing; of one found on at the start that is not known, and it is taken for ours.
     pub(crate) offline_is_ours: bool,
@@ -97,6 +108,8 @@ pub(crate) enum Kind {
 pub(crate) struct Running {
     pub(crate) id: u64,
     pub(crate) kind: Kind,
+    /// V3: the server whose receivers a freeze leaves alone.
+    pub(crate) spare: Option<Uuid>,
     pub(crate) task: AbortHandle,
 }
 
@@ -114,6 +127,11 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
         start: None,
         drops_relay_logs: state.relay_log_recovery,
         synced: state.synced,
+        receives_from: state
+            .replication
+            .as_ref()
+            .filter(|replication| replication.receiver == ReceiverState::Running)
+            .and_then(|replication| replication.source_uuid),
     }
 }
 
@@ -165,6 +183,8 @@ impl Local {
             account_checked: false,
             variables: None,
             sessions_killed: true,
+            handing_over: None,
+            look_again: None,
             drain_timed_out: false,
             offline_is_ours: true,
             failures: 0,
@@ -206,7 +226,12 @@ impl Local {
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let now = Instant::now();
         let start = self.start_at.filter(|_| self.mysqld.is_none() && !self.in_transit && self.monitor);
-        [start, self.retry_at, self.address_retry].into_iter().flatten().filter(|at| *at > now).min()
+        let sessions = self.handing_over.map(|at| at + SESSIONS_WAIT);
+        [start, self.retry_at, self.address_retry, sessions, self.look_again]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
     }
 
     /// Something is under way, or about to be.
@@ -251,6 +276,7 @@ impl Agent {
             account_checked: local.account_checked,
             variables: local.variables,
             sessions_killed: local.sessions_killed,
+            sessions_may_wait: local.handing_over.is_some_and(|at| at.elapsed() < SESSIONS_WAIT),
             drain_timed_out: local.drain_timed_out,
             offline_is_ours: local.offline_is_ours,
             retry_due: local.threads_retry.is_none_or(|at| at <= now),
@@ -298,6 +324,9 @@ impl Agent {
                 local.stuck_since = Instant::now();
             }
             local.sessions_killed = false;
+            if !matches!(role, Role::Primary { closed: true, .. }) {
+                local.handing_over = None;
+            }
             local.closing_since = None;
             local.drain_timed_out = false;
         } else {
@@ -339,7 +368,7 @@ impl Agent {
                 self.local.offline_is_ours |= steps.iter().any(|planned| planned.step == Step::GoOffline);
                 Kind::Plan
             }
-            Op::Freeze(ticket, _, is_primary) => {
+            Op::Freeze(ticket, _, is_primary, _) => {
                 self.local.offline_is_ours |= is_primary;
                 self.local.freeze_ticket = *ticket;
                 Kind::Freeze
@@ -351,7 +380,10 @@ impl Agent {
             Op::Quiesce(_) => Kind::Quiesce,
             Op::CatchUp(..) => Kind::CatchUp,
         };
-        if kind == Kind::Freeze && self.local.op.as_ref().is_some_and(|running| running.kind == kind) {
+        let spare = if let Op::Freeze(_, _, _, spare) = &op { *spare } else { None };
+        let holds =
+            |running: &Running| running.kind == kind && (running.spare.is_none() || running.spare == spare);
+        if kind == Kind::Freeze && self.local.op.as_ref().is_some_and(holds) {
             // The freeze under way holds for the newer term, too. Begun anew with every term, it would never run
             // into its bound (D3).
             return;
@@ -360,7 +392,7 @@ impl Agent {
         self.local.last_op += 1;
         let id = self.local.last_op;
         let task = tokio::spawn(worker::run(id, op, Arc::clone(&self.means), self.inputs.clone()));
-        self.local.op = Some(Running { id, kind, task: task.abort_handle() });
+        self.local.op = Some(Running { id, kind, spare, task: task.abort_handle() });
     }
 
     /// Level-triggered: what is, what is wanted, what is next.
@@ -497,6 +529,11 @@ impl Agent {
         if !state.offline_mode {
             self.local.offline_is_ours = false;
         }
+        let connecting = state.replication.as_ref().is_some_and(|replication| {
+            replication.receiver == ReceiverState::Connecting && replication.receiver_error.is_empty()
+        });
+        let soon = connecting && self.local.changed.elapsed() < LOOK_OFTEN;
+        self.local.look_again = soon.then(|| Instant::now() + LOOK_AGAIN);
         self.local.stale = false;
         self.local.server = Some(state);
         if self.local.untold {

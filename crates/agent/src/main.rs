@@ -31,6 +31,7 @@ mod status;
 mod steps;
 mod store;
 mod streams;
+mod switchover;
 mod troubles;
 mod worker;
 

@@ -133,7 +133,8 @@ impl Agent {
         self.local.op = None;
         self.local.changed = Instant::now();
         let Done { what, state, .. } = done;
-        let no_state = state.is_none();
+        // Waiting for the applier changes nothing.
+        let no_state = state.is_none() && !matches!(what, What::CaughtUp { .. });
         if let Some(state) = state {
             self.take_state(*state).await;
         }
@@ -151,6 +152,13 @@ impl Agent {
             }
             What::Quiesced { ticket, result } => {
                 self.events.phase("closed");
+                if result.is_ok() {
+                    self.local.handing_over = Some(Instant::now());
+                    if let Some(server) = &mut self.local.server {
+                        // Known without a look.
+                        (server.read_only, server.super_read_only) = (true, true);
+                    }
+                }
                 self.step(Event::Quiesced { ticket, result }).await;
             }
             What::CaughtUp { ticket, result } => {

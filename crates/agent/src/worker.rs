@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use xenon_election::Ticket;
-use xenon_gtid::GtidSet;
+use xenon_gtid::{GtidSet, Uuid};
 use xenon_mysql::{Applied, Control, Door, LogPlaces, ReadOnlyOutcome, Secret, SqlError};
 use xenon_plan::observation::ServerState;
 use xenon_plan::{Planned, Step, Variables};
@@ -46,7 +46,7 @@ pub(crate) enum Op {
     /// With what is left of D1's bound for closing writes.
     Steps(Vec<Planned>, Duration),
     /// With the same; and whether the server looks like a primary, whose clients are sent away first.
-    Freeze(Ticket, Duration, bool),
+    Freeze(Ticket, Duration, bool, Option<Uuid>),
     /// V4: the server is dead; its files tell.
     FreezeDead(Ticket, Box<LogPlaces>),
     Quiesce(Ticket),
@@ -119,8 +119,8 @@ async fn carry_out(
     match op {
         Op::Steps(steps, drain) => (What::Steps, run_steps(id, steps, drain, means, inputs).await),
         // The loop knows which freeze was asked for last.
-        Op::Freeze(_, drain, is_primary) => {
-            let (result, drain_timed_out, state) = freeze(means, drain, is_primary).await;
+        Op::Freeze(_, drain, is_primary, spare) => {
+            let (result, drain_timed_out, state) = freeze(means, drain, is_primary, spare).await;
             (What::Frozen { result, drain_timed_out }, state)
         }
         Op::FreezeDead(_, places) => {
@@ -220,8 +220,14 @@ async fn run_step(
             control.point_at(source, user, password, ssl, full, STATEMENT).await?;
         }
         Step::SemiSyncSourceOn { acknowledgements, soft } => {
-            control.load_semi_sync_plugins(STATEMENT).await?;
-            control.semi_sync_source(true, *acknowledgements, *soft, STATEMENT).await?;
+            let on = control.semi_sync_source(true, *acknowledgements, *soft, STATEMENT).await;
+            if let Err(SqlError::Unsupported { .. }) = on {
+                // Rarely: looking for the plugins first would take longer than switching on.
+                control.load_semi_sync_plugins(STATEMENT).await?;
+                control.semi_sync_source(true, *acknowledgements, *soft, STATEMENT).await?;
+            } else {
+                on?;
+            }
         }
         Step::StopWaiting => control.stop_waiting(STATEMENT).await?,
         Step::GoOffline => control.set_offline(true, STATEMENT).await?,
@@ -275,6 +281,7 @@ async fn freeze(
     means: &Means,
     drain: Duration,
     is_primary: bool,
+    spare: Option<Uuid>,
 ) -> (Result<GtidSet, String>, bool, Option<ServerState>) {
     let frozen = async {
         let mut control = means.door.control(STATEMENT).await?;
@@ -284,7 +291,7 @@ async fn freeze(
         if close_writes(&mut control, drain).await? == ReadOnlyOutcome::TimedOut {
             return Ok(None);
         }
-        control.freeze_replica(STATEMENT).await.map(Some)
+        control.freeze_replica(spare, STATEMENT).await.map(Some)
     };
     match frozen.await {
         Ok(Some(frozen)) => (Ok(frozen.state.received()), false, Some(frozen.state)),
@@ -303,21 +310,19 @@ async fn freeze(
 async fn quiesce(means: &Means) -> (Result<GtidSet, String>, Option<ServerState>) {
     let closed = async {
         let mut control = means.door.control(STATEMENT).await?;
-        let outcome = control.set_read_only(QUIESCE).await?;
-        if outcome == ReadOnlyOutcome::TimedOut {
+        let executed = control.close_for_handover(QUIESCE).await?;
+        if executed.is_none() {
             drop(control);
             // Undone here already, so that the server is closed no longer than it took to find out.
             let mut control = means.door.control(STATEMENT).await?;
             control.open_for_writes(STATEMENT).await?;
         }
-        Ok::<_, SqlError>(outcome)
+        Ok::<_, SqlError>(executed)
     };
     match closed.await {
-        Ok(ReadOnlyOutcome::Done) => match means.door.observe(STATEMENT).await {
-            Ok(state) => (Ok(state.executed.clone()), Some(state)),
-            Err(error) => (Err(error.to_string()), None),
-        },
-        Ok(ReadOnlyOutcome::TimedOut) => (
+        // No look: clients wait for what comes next.
+        Ok(Some(executed)) => (Ok(executed), None),
+        Ok(None) => (
             Err(format!(
                 "running statements did not end within {} ms (a long transaction, LOCK TABLES, or a commit without acknowledgement)",
                 QUIESCE.as_millis()

@@ -43,6 +43,15 @@ pub enum Request {
         /// The wanted successor.
         target: Option<NodeId>,
     },
+    /// T1: the same, after a look at what stands in its way (leader only).
+    Switchover {
+        /// The wanted successor.
+        target: Option<NodeId>,
+        /// Only say what would be done, and what stands in the way.
+        dry_run: bool,
+        /// How long to wait for what stands in the way, milliseconds, at most an hour.
+        wait_ms: u64,
+    },
     /// T4: nobody stands and nobody steps down for a lost lease (leader only).
     Pause,
     /// T4: elections again: at the leader; or at any node when there is none.
@@ -117,6 +126,8 @@ impl Request {
             Request::ClusterAdd { idle: true, .. } => "cluster addidle",
             Request::ClusterRemove { .. } => "cluster remove",
             Request::HandOver { .. } => "handover",
+            Request::Switchover { dry_run: true, .. } => "cluster switchover --dry-run",
+            Request::Switchover { dry_run: false, .. } => "cluster switchover",
             Request::Pause => "cluster pause",
             Request::Resume => "cluster resume",
             Request::SetPriority { .. } => "cluster set",
@@ -150,6 +161,7 @@ impl Request {
                 | Request::Events { .. }
                 | Request::DonorFacts
                 | Request::MayRebuild { .. }
+                | Request::Switchover { dry_run: true, .. }
         )
     }
 }
@@ -184,6 +196,19 @@ pub enum Response {
     Events(EventPage),
     /// To [`Request::DonorFacts`].
     Donor(DonorFacts),
+    /// To [`Request::Switchover`] with `dry_run`.
+    Switchover(SwitchoverPlan),
+}
+
+/// What a switchover would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchoverPlan {
+    /// The new primary.
+    pub target: NodeId,
+    /// What would be done, in order, a sentence each.
+    pub steps: Vec<String>,
+    /// What stands in the way now, with what to do about it; empty when nothing does.
+    pub hindrances: Vec<String>,
 }
 
 /// What was refused or failed, why, and what to try.

@@ -10,7 +10,7 @@ mod job;
 mod status;
 mod stream;
 
-pub use call::{Call, Refusal, Reply, Request, Response};
+pub use call::{Call, Refusal, Reply, Request, Response, SwitchoverPlan};
 pub use event::{Event, EventKind, EventPage};
 pub use job::{
     BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions,

@@ -77,6 +77,24 @@ pub(crate) enum ClusterCommand {
     Remove(ChangeArguments),
     /// Let idle nodes go.
     Removeidle(ChangeArguments),
+    /// Make another node's server the primary, after a look at what stands in the way.
+    #[command(after_help = "Examples:\n  \
+        xenoncli cluster switchover --dry-run\n  \
+        xenoncli cluster switchover 192.168.0.12:8801\n  \
+        xenoncli cluster switchover 192.168.0.12:8801 --wait 60\n\n\
+        Long transactions and statements, changes of tables and LOCK TABLES on the primary are refused, or waited for with\n\
+        --wait. Nothing is lost; when it is given up, the old primary takes writes again by itself.")]
+    Switchover {
+        /// The endpoint of the agent whose server is to be the primary; the best one if none is named.
+        #[arg(value_name = "NODE")]
+        node: Option<String>,
+        /// Say what would be done and what stands in the way, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Wait so long for what stands in the way.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+        wait: u64,
+    },
     /// No elections until resumed: nobody stands, and nobody steps down for a lost lease. For upgrades.
     #[command(
         after_help = "While paused, a primary that dies is started again and nobody takes over from it."

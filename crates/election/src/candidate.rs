@@ -8,6 +8,7 @@ use crate::message::{Message, Refusal};
 use crate::position::{Position, Recency};
 use crate::rules::Rule;
 use std::collections::BTreeSet;
+use xenon_gtid::GtidSet;
 
 /// A node that asks for votes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,7 +26,14 @@ pub(crate) enum Stage {
     /// Term and own vote saved; the local server is being frozen.
     Freezing { ticket: Ticket },
     /// Votes are being asked for.
-    Voting { position: Position, granted: BTreeSet<NodeId>, doubtful: BTreeSet<NodeId> },
+    Voting {
+        position: Position,
+        granted: BTreeSet<NodeId>,
+        doubtful: BTreeSet<NodeId>,
+        /// T1: the receiver still runs, and hangs on this node. Its vote says that nothing more comes from there; without it
+        /// no majority is enough before the receiver has stopped.
+        unfrozen: Option<NodeId>,
+    },
 }
 
 /// What the votes in hand amount to.
@@ -175,13 +183,58 @@ impl Election {
         let ticket = self.ticket();
         self.role = Role::Candidate(Candidate { stage: Stage::Freezing { ticket }, told });
         if !self.rules.keep(Rule::FreezeBeforeStanding) {
-            return self.stand_at(Ok(self.position_hint().unwrap_or_default()), out);
+            return self.stand_at(Ok(self.position_hint().unwrap_or_default()), None, out);
         }
-        out.0.push(Effect::Freeze { ticket });
+        out.0.push(Effect::Freeze { ticket, spare: None });
+    }
+
+    /// T1: the old primary `from` has closed writes and drained them, and its final `set` is applied here. Stopping the
+    /// receiver first would take longer than all the rest of the handover.
+    pub(crate) fn stand_for_handover(&mut self, from: NodeId, set: GtidSet, out: &mut Out) {
+        let why = "handover: everything of the old primary is applied here".to_owned();
+        let hangs_on_it = |core: &Election| {
+            let (leader, server) = (core.leader.as_ref()?, core.local.server.as_ref()?);
+            let source = server.receives_from.filter(|uuid| leader.info.server_uuid == Some(*uuid));
+            let is_all = leader.id == from && set.contains_set(&server.received);
+            source.filter(|_| is_all)
+        };
+        if hangs_on_it(self).is_none() || self.unfit_whatever_its_priority().is_some() {
+            return self.stand(why, true, out);
+        }
+        let Some(cluster) = self.config().map(|config| config.cluster) else { return };
+        let term = self.record.term + 1;
+        self.adopt_term(term, &why, out);
+        self.record.vote = Some(self.id.clone());
+        out.note(Note::Standing { term, why });
+        if let Some(server) = &mut self.local.server {
+            server.received = set.clone();
+        }
+        let position = Position::of(&set, &cluster, &self.record.errant);
+        let stage = Stage::Freezing { ticket: Ticket::default() };
+        self.role = Role::Candidate(Candidate { stage, told: true });
+        out.arm(Timer::HandOver, Delay::Heartbeat);
+        self.stand_at(Ok(position), Some(from), out);
+    }
+
+    /// T1: the old primary's vote has not come. Then as any candidate does.
+    pub(crate) fn freeze_after_all(&mut self, out: &mut Out) {
+        let Role::Candidate(Candidate { stage: Stage::Voting { unfrozen: Some(_), .. }, told }) = &self.role
+        else {
+            return;
+        };
+        let told = *told;
+        let ticket = self.ticket();
+        self.role = Role::Candidate(Candidate { stage: Stage::Freezing { ticket }, told });
+        out.0.push(Effect::Freeze { ticket, spare: None });
     }
 
     /// The own position is known and can grow no more.
-    pub(crate) fn stand_at(&mut self, position: Result<Position, String>, out: &mut Out) {
+    pub(crate) fn stand_at(
+        &mut self,
+        position: Result<Position, String>,
+        unfrozen: Option<NodeId>,
+        out: &mut Out,
+    ) {
         let position = match position {
             Ok(position) => position,
             Err(reason) => {
@@ -196,12 +249,14 @@ impl Election {
         let term = self.record.term;
         let others = self.other_voters();
         let told = matches!(&self.role, Role::Candidate(candidate) if candidate.told);
+        let server_uuid = self.local.server.as_ref().map(|server| server.server_uuid);
         for other in &others {
-            out.send(other, Message::Vote { term, config, position: position.clone(), told });
+            out.send(other, Message::Vote { term, config, position: position.clone(), told, server_uuid });
         }
         let (mut granted, mut doubtful) = (BTreeSet::new(), BTreeSet::new());
         self.own_vote(&mut granted, &mut doubtful);
-        self.role = Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful }, told });
+        let stage = Stage::Voting { position, granted, doubtful, unfrozen };
+        self.role = Role::Candidate(Candidate { stage, told });
         self.count_votes(out);
     }
 
@@ -218,7 +273,7 @@ impl Election {
         if term != self.record.term && self.rules.keep(Rule::VotesOfThisTerm) || !known {
             return;
         }
-        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful }, .. }) =
+        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful, .. }, .. }) =
             &mut self.role
         else {
             return;
@@ -253,15 +308,22 @@ impl Election {
     }
 
     fn count_votes(&mut self, out: &mut Out) {
-        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful }, .. }) =
-            &self.role
+        let Role::Candidate(Candidate {
+            stage: Stage::Voting { position, granted, doubtful, unfrozen }, ..
+        }) = &self.role
         else {
             return;
         };
         match self.count(granted, doubtful) {
             Count::Elected => {
-                let position = position.clone();
-                self.become_leader(position, out);
+                let has_voted = |id: &NodeId| granted.contains(id) || doubtful.contains(id);
+                if unfrozen.as_ref().is_some_and(|id| !has_voted(id))
+                    && self.rules.keep(Rule::SourceVotesFirst)
+                {
+                    return;
+                }
+                let (position, handed_over) = (position.clone(), unfrozen.is_some());
+                self.become_leader(position, handed_over, out);
             }
             Count::WaitsFor(missing) => self.tell_missing(&missing, out),
             Count::TooFew => {}

@@ -11,7 +11,7 @@ use crate::message::{Message, Refusal, Report};
 use crate::position::Position;
 use crate::record::Record;
 use crate::rules::{Rule, Rules};
-use crate::voter::Freezing;
+use crate::voter::{Asker, Freezing};
 use std::collections::BTreeMap;
 use xenon_gtid::{GtidSet, Uuid};
 
@@ -23,6 +23,8 @@ pub struct Election {
     pub(crate) record: Record,
     /// The record changed in this step.
     pub(crate) dirty: bool,
+    /// Term and vote as they are on disk.
+    pub(crate) promised: (Term, Option<NodeId>),
     /// The record on disk is older than ours, and why.
     pub(crate) unsaved: Option<String>,
     pub(crate) enabled: bool,
@@ -49,7 +51,10 @@ pub struct Election {
     /// Received and not the leader's, but the leader has yet to look again (F2).
     pub(crate) suspect: Option<Suspect>,
     pub(crate) freezing: Option<Freezing>,
-    pub(crate) catching_up: Option<Ticket>,
+    pub(crate) catching_up: Option<CatchingUp>,
+    /// T1: writes here are closed and drained for a handover to that node, at exactly this set, and nothing has opened them
+    /// since: what a freeze for its vote would find.
+    pub(crate) quiesced: Option<(NodeId, GtidSet)>,
     pub(crate) last_ticket: u64,
     /// Why the local mysqld may not write, until a leader is followed or leadership won.
     pub(crate) fenced: Option<String>,
@@ -66,6 +71,16 @@ pub(crate) enum Role {
     Follower,
     Candidate(Candidate),
     Leader(Box<Leader>),
+}
+
+/// T1: the last transactions of an old primary are being applied.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct CatchingUp {
+    pub(crate) ticket: Ticket,
+    /// Who hands over.
+    pub(crate) from: NodeId,
+    /// Its final set.
+    pub(crate) set: GtidSet,
 }
 
 /// Transactions that may turn out errant.
@@ -135,6 +150,7 @@ impl Election {
         let mut core = Election {
             id: start.id,
             rules: start.rules,
+            promised: (start.record.term, start.record.vote.clone()),
             record: start.record,
             dirty: false,
             unsaved: None,
@@ -154,6 +170,7 @@ impl Election {
             suspect: None,
             freezing: None,
             catching_up: None,
+            quiesced: None,
             last_ticket: 0,
             fenced: None,
             look_first: false,
@@ -280,7 +297,9 @@ impl Election {
             Message::Offer { config } => self.on_offer(from, config, out),
             Message::PreVote { term, config } => self.on_pre_vote(from, term, config, out),
             Message::PreVoteReply { asked, refusal, .. } => self.on_pre_vote_reply(from, asked, refusal, out),
-            Message::Vote { term, config, position, .. } => self.on_vote(from, term, config, position, out),
+            Message::Vote { term, config, position, server_uuid, .. } => {
+                self.on_vote(Asker { id: from, config, position, server_uuid }, term, out);
+            }
             Message::VoteReply { term, refusal } => self.on_vote_reply(from, term, refusal, out),
             Message::Heartbeat { term, round, config, members, info, rank } => {
                 self.on_heartbeat(from, term, round, config, members, info, rank, out);
@@ -392,6 +411,8 @@ impl Election {
         self.catching_up = None;
         self.leader_fresh = false;
         self.patient.clear();
+        // Nothing is known of what is on disk.
+        self.promised = (0, None);
         self.unsaved = Some(reason);
         out.arm(Timer::SaveRetry, Delay::Heartbeat);
     }
@@ -407,6 +428,7 @@ impl Election {
             }
             Event::Saved => {
                 self.unsaved = None;
+                self.promised = (self.record.term, self.record.vote.clone());
                 out.trouble("the agent's record can be saved again");
                 if self.just_started {
                     // It may have run out unheard meanwhile, and nothing else ends what a restarted voter owes.
@@ -432,6 +454,13 @@ impl Election {
     fn finish(&mut self, out: Out) -> Vec<Effect> {
         let mut effects = Vec::with_capacity(out.0.len() + 2);
         let wanted = self.wanted_directive();
+        let stays_closed = matches!(
+            wanted,
+            Directive::Lead { closed: true, .. } | Directive::Fence { .. } | Directive::Hold
+        );
+        if !stays_closed && self.rules.keep(Rule::ClosedUntilOpened) {
+            self.quiesced = None;
+        }
         if wanted != self.directive {
             if matches!(wanted, Directive::Follow { .. } | Directive::Lead { .. }) {
                 self.fenced = None;
@@ -445,10 +474,15 @@ impl Election {
         }
         self.dirty = false;
         let record = self.record.clone();
-        // A fence waits for nothing: it is right whatever is on disk.
-        let (now, then): (Vec<_>, Vec<_>) = effects
-            .into_iter()
-            .partition(|effect| matches!(effect, Effect::Direct(Directive::Fence { .. } | Directive::Hold)));
+        let promise = (record.term, record.vote.clone());
+        let is_promised = self.promised == promise;
+        self.promised = promise;
+        // A fence waits for nothing: it is right whatever is on disk. Nor need a leader wait whose term and vote are there.
+        let (now, then): (Vec<_>, Vec<_>) = effects.into_iter().partition(|effect| match effect {
+            Effect::Direct(Directive::Fence { .. } | Directive::Hold) => true,
+            Effect::Direct(Directive::Lead { .. }) => is_promised,
+            _ => false,
+        });
         now.into_iter().chain([Effect::Save { record, then }]).collect()
     }
 
@@ -476,6 +510,7 @@ impl Election {
                 acknowledgements: wait.acknowledgements,
                 soft: wait.soft,
                 closed: leader.is_closed(),
+                handed_over: leader.handed_over,
             };
         }
         let Some(known) = &self.leader else {
@@ -588,6 +623,10 @@ impl Election {
             wish: self.local.wish,
             stuck: self.local.stuck,
             failures: self.local.failures,
+            source_host: self.local.source_host.clone(),
+            source_port: self.local.source_port,
+            server_uuid: server.map(|server| server.server_uuid),
+            receives_from: server.and_then(|server| server.receives_from),
         }
     }
 

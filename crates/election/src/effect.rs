@@ -4,7 +4,7 @@ use crate::event::Timer;
 use crate::ids::{NodeId, Term, Ticket};
 use crate::message::{LeaderInfo, Message};
 use crate::record::Record;
-use xenon_gtid::GtidSet;
+use xenon_gtid::{GtidSet, Uuid};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,6 +33,9 @@ pub enum Effect {
     Freeze {
         /// To be given back.
         ticket: Ticket,
+        /// V3: a receiver that replicates from this very server goes on: it is the candidate's, and what comes from there
+        /// is acknowledged to nobody else. Any other receiver is stopped.
+        spare: Option<Uuid>,
     },
     /// T1: stop writes on the primary within a bound, or undo and say why; answer
     /// [`crate::Event::Quiesced`].
@@ -114,6 +117,9 @@ pub enum Directive {
         soft: bool,
         /// T1: writes are closed for a handover.
         closed: bool,
+        /// T1: everything is applied, and who the local server still replicates from has closed for good and voted for
+        /// this node: nothing more can come, so replication is stopped after opening.
+        handed_over: bool,
     },
     /// D4: the lease is lost, the term is not: serve no client, and keep mysqld with its waiting commits as it is.
     Suspend {

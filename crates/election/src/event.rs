@@ -177,6 +177,8 @@ pub struct ServerView {
     pub start: Option<String>,
     /// S3: it throws relay logs away when it starts (`relay_log_recovery`).
     pub drops_relay_logs: bool,
+    /// The `server_uuid` that its receiver is connected to; `None` when it is not.
+    pub receives_from: Option<Uuid>,
     /// S3: binlog, relay log and redo log are synced with every transaction: a loss of power loses nothing.
     pub synced: bool,
 }

@@ -39,6 +39,8 @@ pub(crate) struct Leader {
     /// Voters that an operator let go, and whose turn has not come (one at a time, C1).
     pub(crate) to_leave: BTreeSet<NodeId>,
     pub(crate) handover: Option<HandOver>,
+    /// T1: elected with its receiver running, on the word of who it replicates from.
+    pub(crate) handed_over: bool,
     /// C5: why commits wait for nobody; `None` while they wait.
     pub(crate) without: Option<String>,
     /// C5: what was told the operator last.
@@ -105,6 +107,7 @@ impl Leader {
             carried_over: if resuming { CarriedOver::AfterLook } else { CarriedOver::Yes },
             to_leave: BTreeSet::new(),
             handover: None,
+            handed_over: false,
             without: None,
             degraded: None,
             hardening: None,
@@ -120,12 +123,13 @@ impl Leader {
 }
 
 impl Election {
-    pub(crate) fn become_leader(&mut self, position: Position, out: &mut Out) {
+    pub(crate) fn become_leader(&mut self, position: Position, handed_over: bool, out: &mut Out) {
         let term = self.record.term;
         out.note(Note::Leading { term, resumed: false });
         // S3: by I2 it has all that was ever acknowledged.
         self.trust_again("it was elected by voters that have all there is", out);
-        self.lead(Leader::new(position.data, false), out);
+        out.disarm(Timer::HandOver);
+        self.lead(Leader { handed_over, ..Leader::new(position.data, false) }, out);
     }
 
     /// T3: take leadership up again in the same term, without touching mysqld before a majority answers.
@@ -188,6 +192,7 @@ impl Election {
             }
         }
         self.watch_partner(out);
+        self.go_on_preparing(out);
         self.send_heartbeats(out);
         self.advance_config(out);
         self.tell_target_again(out);
@@ -201,8 +206,14 @@ impl Election {
         let (Some(config), Role::Leader(leader)) = (&self.record.config, &self.role) else { return };
         let info = self.leader_info(leader);
         let order = self.succession(leader);
+        let below = leader.handover.as_ref().and_then(|handover| handover.sources(leader));
         for id in config.members.keys().filter(|id| **id != self.id) {
             let known = leader.peers.get(id).is_some_and(|peer| peer.config == config.id);
+            let mut info = info.clone();
+            if let Some((host, port)) = below.filter(|_| leader.is_to_hang_below(id)) {
+                // T1: it replicates from the target already, and follows this leader all the same.
+                (info.source_host, info.source_port) = (host.to_owned(), port);
+            }
             let rank = order.iter().position(|other| other == id).unwrap_or(order.len());
             out.send(
                 id,
@@ -211,7 +222,7 @@ impl Election {
                     round: leader.round,
                     config: config.id,
                     members: (!known).then(|| config.clone()),
-                    info: info.clone(),
+                    info,
                     rank: u8::try_from(rank).unwrap_or(u8::MAX),
                 },
             );
@@ -258,6 +269,7 @@ impl Election {
         self.count_round(out);
         self.watch_partner(out);
         self.advance_config(out);
+        self.go_on_preparing(out);
     }
 
     /// L1: the lease counts from the sending of the newest round that a majority has answered.

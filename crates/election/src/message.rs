@@ -63,6 +63,9 @@ pub enum Message {
         /// It was told to stand (T1, T2, V7), so a leader that is still heard is no reason to refuse.
         #[serde(default)]
         told: bool,
+        /// The sender's `server_uuid`: a receiver that replicates from it need not stop for the vote (V3).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server_uuid: Option<Uuid>,
     },
     /// Answer to [`Message::Vote`].
     VoteReply {
@@ -183,6 +186,18 @@ pub struct Report {
     /// How often its mysqld died or hung lately.
     #[serde(default)]
     pub failures: u32,
+    /// Where the others reach its mysqld: host. Before a handover they are pointed there (T1).
+    #[serde(default)]
+    pub source_host: String,
+    /// Its port.
+    #[serde(default)]
+    pub source_port: u16,
+    /// Its `server_uuid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_uuid: Option<Uuid>,
+    /// The `server_uuid` that its receiver is connected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receives_from: Option<Uuid>,
 }
 
 /// What a node's own configuration says of its place in the group. The leader puts it into the config of all.

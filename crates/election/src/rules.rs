@@ -40,6 +40,10 @@ pub enum Rule {
     CatchUpFirst,
     /// T1: a handover that is given up leaves the old primary writable.
     OpenAgain,
+    /// T1: a candidate whose receiver still runs is elected only with the vote of who that replicates from.
+    SourceVotesFirst,
+    /// T1: what was read when writes were closed is a vote's position only until they are opened again.
+    ClosedUntilOpened,
     /// T3: leadership is taken up again only after a majority has answered.
     MajorityToResume,
     /// C1: one voter in or out at a time.

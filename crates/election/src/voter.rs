@@ -9,12 +9,14 @@ use crate::ids::{NodeId, Term, Ticket};
 use crate::message::{Message, Refusal};
 use crate::position::Position;
 use crate::rules::Rule;
-use xenon_gtid::GtidSet;
+use xenon_gtid::{GtidSet, Uuid};
 
 /// Who waits for the local server to be frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Freezing {
     pub(crate) ticket: Ticket,
+    /// Whose own receivers are spared.
+    pub(crate) spare: Option<Uuid>,
     /// Candidates that asked meanwhile, first come first; all of the current term.
     pub(crate) askers: Vec<Asker>,
 }
@@ -25,6 +27,7 @@ pub(crate) struct Asker {
     pub(crate) id: NodeId,
     pub(crate) config: ConfigId,
     pub(crate) position: Position,
+    pub(crate) server_uuid: Option<Uuid>,
 }
 
 impl Election {
@@ -92,41 +95,58 @@ impl Election {
     }
 
     /// V3, up to the freeze. The term has been adopted already (and is saved before anything leaves).
-    pub(crate) fn on_vote(
-        &mut self,
-        from: NodeId,
-        term: Term,
-        config: ConfigId,
-        position: Position,
-        out: &mut Out,
-    ) {
+    pub(crate) fn on_vote(&mut self, asker: Asker, term: Term, out: &mut Out) {
+        let from = asker.id.clone();
         if term == self.record.term && self.leader.as_ref().is_some_and(|leader| leader.id == from) {
             // It has won already, and this is an old or repeated message: a freeze would cut this node off
             // from the very leader that it follows.
             return;
         }
-        if let Some(refusal) = self.vote_refusal(&from, term, config) {
+        if let Some(refusal) = self.vote_refusal(&from, term, asker.config) {
             return self.deny(&from, refusal, out);
+        }
+        if let Some(mine) = self.quiesced_for(&from) {
+            return self.decide_vote(&from, &asker.position, &mine, out);
         }
         if !self.rules.keep(Rule::FreezeBeforeVote) {
             // Mutant: answers from what was seen last, the receiver running on.
             let seen = self.position_hint().unwrap_or_default();
-            return self.decide_vote(&from, &position, &seen, out);
+            return self.decide_vote(&from, &asker.position, &seen, out);
         }
         // V3: stop the receiver and see it stopped, *then* read the position. The other way round, an
         // event could arrive in between, be acknowledged to the old primary, and be missing at the winner.
-        match &mut self.freezing {
-            Some(freezing) => {
-                freezing.askers.retain(|asker| asker.id != from);
-                freezing.askers.push(Asker { id: from, config, position });
+        //
+        // What the candidate itself hands on may go on arriving: a vote promises to take nothing more from older leaders,
+        // and this receiver acknowledges to nobody but the candidate.
+        let spare = asker.server_uuid;
+        let mut askers = Vec::new();
+        if let Some(mut freezing) = self.freezing.take() {
+            freezing.askers.retain(|other| other.id != from);
+            if freezing.spare.is_none() || freezing.spare == spare {
+                freezing.askers.push(asker);
+                self.freezing = Some(freezing);
+                return;
             }
-            None => {
-                let ticket = self.ticket();
-                let asker = Asker { id: from, config, position };
-                self.freezing = Some(Freezing { ticket, askers: vec![asker] });
-                out.0.push(Effect::Freeze { ticket });
-            }
+            // The freeze under way spares what was only right for another candidate.
+            askers = freezing.askers;
         }
+        let spare = spare.filter(|_| askers.is_empty());
+        askers.push(asker);
+        let ticket = self.ticket();
+        self.freezing = Some(Freezing { ticket, spare, askers });
+        out.0.push(Effect::Freeze { ticket, spare });
+    }
+
+    /// T1, V5: writes are closed and drained here for a handover to this candidate, and this is the position ever since.
+    fn quiesced_for(&mut self, candidate: &NodeId) -> Option<Position> {
+        let cluster = self.config()?.cluster;
+        let (_, set) = self.quiesced.take_if(|(target, _)| target == candidate)?;
+        if let Some(server) = &mut self.local.server {
+            server.received = set.clone();
+        }
+        self.look_first = false;
+        self.frozen_in = self.record.term;
+        Some(Position::of(&set, &cluster, &self.record.errant))
     }
 
     fn vote_refusal(&self, from: &NodeId, term: Term, config: ConfigId) -> Option<Refusal> {
@@ -176,10 +196,10 @@ impl Election {
         if let Role::Candidate(candidate) = &self.role
             && candidate.stage == (Stage::Freezing { ticket })
         {
-            return self.stand_at(position, out);
+            return self.stand_at(position, None, out);
         }
         let Some(freezing) = self.freezing.take_if(|freezing| freezing.ticket == ticket) else { return };
-        for Asker { id: from, config, position: theirs } in freezing.askers {
+        for Asker { id: from, config, position: theirs, .. } in freezing.askers {
             match &position {
                 // Asked again, for the vote, the leader and the config may be others than before the freeze.
                 // Among several candidates of one term the first that is recent enough gets the vote.

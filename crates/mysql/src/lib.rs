@@ -32,6 +32,7 @@ mod process;
 mod purge;
 mod quarantine;
 mod session;
+mod work;
 
 pub use backup::{
     BackupFile, BackupOrder, BackupOrigin, BackupPhase, BackupProgress, BackupRoom, Manifest, abandon_backup,

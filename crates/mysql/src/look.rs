@@ -155,6 +155,7 @@ fn replication_of(row: &Row) -> Result<Option<Replication>, SqlError> {
         // "Ignored" is a server without TLS: then there is none.
         ssl: get(&["Source_SSL_Allowed", "Master_SSL_Allowed"]) == "Yes",
         connect_retry_s: number(row, &["Connect_Retry"])?,
+        source_uuid: get(&["Source_UUID", "Master_UUID"]).parse().ok(),
         receiver,
         applier_running: get(&["Replica_SQL_Running", "Slave_SQL_Running"]) == "Yes",
         retrieved: parse("the retrieved GTID set", &get(&["Retrieved_Gtid_Set"]))?,

@@ -74,7 +74,7 @@ async fn following_and_being_pointed_elsewhere_keeps_what_was_received() {
         pair.replica.door.observe(LONG).await.unwrap().received().contains_set(&all)
     })
     .await;
-    let frozen = control.freeze_replica(LONG).await.unwrap().state;
+    let frozen = control.freeze_replica(None, LONG).await.unwrap().state;
     assert_eq!(frozen.received(), all);
     assert_eq!(frozen.unapplied().count(), 5);
 
@@ -91,7 +91,7 @@ async fn following_and_being_pointed_elsewhere_keeps_what_was_received() {
     })
     .await;
     // Frozen while connecting, too.
-    let frozen = control.freeze_replica(LONG).await.unwrap().state;
+    let frozen = control.freeze_replica(None, LONG).await.unwrap().state;
     assert_eq!(frozen.replication.as_ref().unwrap().receiver, ReceiverState::Stopped);
     assert_eq!(frozen.received(), all);
     control.point_at(&pair.address(), "repl", &pair.password, true, false, LONG).await.unwrap();
@@ -108,7 +108,7 @@ async fn following_and_being_pointed_elsewhere_keeps_what_was_received() {
     control.stop_replication(LONG).await.unwrap();
     control.reset_replication_all(LONG).await.unwrap();
     assert!(pair.replica.door.observe(LONG).await.unwrap().replication.is_none());
-    assert!(control.freeze_replica(LONG).await.unwrap().state.replication.is_none());
+    assert!(control.freeze_replica(None, LONG).await.unwrap().state.replication.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,13 +117,13 @@ async fn a_given_up_start_never_undoes_a_freeze() {
     let door = &pair.replica.door;
     for round in 0..20_u64 {
         let mut control = door.control(LONG).await.unwrap();
-        control.freeze_replica(LONG).await.unwrap();
+        control.freeze_replica(None, LONG).await.unwrap();
         // Given up somewhere between before it was sent and after it was answered.
         let given_up = Duration::from_micros(round * 150);
         let outcome = tokio::time::timeout(given_up, control.start_receiver(LONG)).await;
         drop(control);
         let mut control = door.control(LONG).await.unwrap();
-        let frozen = control.freeze_replica(LONG).await.unwrap().state;
+        let frozen = control.freeze_replica(None, LONG).await.unwrap().state;
         let write = format!("INSERT INTO d.t VALUES ({})", 100 + round);
         pair.source.sql(&write).await;
         tokio::time::sleep(Duration::from_millis(30)).await;
@@ -167,7 +167,7 @@ async fn nothing_is_changed_while_a_given_up_start_is_stuck() {
     let mut releasing = pair.replica.client().await;
     releasing.query_drop("SET GLOBAL rpl_semi_sync_source_enabled = 0").await.unwrap();
     let mut control = door.control(LONG).await.unwrap();
-    let frozen = control.freeze_replica(LONG).await.unwrap().state;
+    let frozen = control.freeze_replica(None, LONG).await.unwrap().state;
     pair.source.sql("INSERT INTO d.t VALUES (2)").await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let later = door.observe(LONG).await.unwrap();

@@ -60,7 +60,8 @@ pub(crate) fn plan<'a>(reason: &str, seen: &'a Seen, plan: &mut Plan) -> Option<
     let server = server?;
     let sent_away = close(reason, server, plan);
     // Readers of a server that was a replica all along are left in peace.
-    if !seen.sessions_killed || !server.super_read_only {
+    let may_wait = seen.sessions_may_wait && server.super_read_only;
+    if !may_wait && (!seen.sessions_killed || !server.super_read_only) {
         plan.push(Step::KillSessions, format!("clients must look for the new primary: {reason}"));
     }
     if server.offline_mode && seen.offline_is_ours || sent_away {

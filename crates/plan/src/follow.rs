@@ -22,6 +22,10 @@ pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan:
         }
         other => point_anew(source, other.as_ref(), server, seen, plan),
     };
+    if seen.sessions_may_wait && !seen.sessions_killed && !plan.has(&Step::KillSessions) {
+        // T1: it followed at once, and the new primary is open by now.
+        plan.push(Step::KillSessions, format!("clients must look for the new primary: {why}"));
+    }
     if !settled {
         return;
     }

@@ -13,6 +13,7 @@ mod fitness;
 mod follow;
 mod freeze;
 pub mod health;
+mod hindrances;
 pub mod observation;
 mod opened;
 mod patience;
@@ -30,6 +31,7 @@ pub use faults::{Faults, Folder};
 pub use fitness::unfit;
 pub use follow::lacks_purged;
 pub use freeze::freezable;
+pub use hindrances::{Hindrance, Work, hindrances};
 pub use opened::ClosedWatch;
 pub use promote::{NO_TIMEOUT_MS, is_promoted};
 pub use role::{Address, Process, Role, Seen, Variables};
@@ -47,9 +49,10 @@ pub fn plan(role: &Role, seen: &Seen) -> Plan {
     }
     match role {
         Role::Unmanaged | Role::Hold | Role::Stopped => {}
-        Role::Primary { term, markers, acknowledgements, soft, closed } => {
+        Role::Primary { term, markers, acknowledgements, soft, closed, handed_over } => {
             let wait = promote::Wait { acknowledgements: *acknowledgements, soft: *soft };
-            promote::plan(*term, markers, wait, *closed, seen, &mut plan);
+            let handover = promote::Handover { closed: *closed, handed_over: *handed_over };
+            promote::plan(*term, markers, wait, handover, seen, &mut plan);
         }
         Role::Fenced { reason } => {
             depose::plan(reason, seen, &mut plan);

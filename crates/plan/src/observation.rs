@@ -104,6 +104,8 @@ pub struct Replication {
     pub ssl: bool,
     /// `SOURCE_CONNECT_RETRY`, seconds.
     pub connect_retry_s: u64,
+    /// `Source_UUID`: the `server_uuid` of who the receiver was connected to last.
+    pub source_uuid: Option<Uuid>,
     /// The receiver (IO) thread.
     pub receiver: ReceiverState,
     /// The applier (SQL) thread runs.

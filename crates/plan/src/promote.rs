@@ -41,20 +41,32 @@ pub(crate) fn semi_sync_is_right(source: &SemiSyncSource, wait: Wait) -> bool {
 /// A timeout of this many milliseconds (about 30 years) or more counts as none.
 pub const NO_TIMEOUT_MS: u64 = 1_000_000_000_000;
 
-pub(crate) fn plan(term: u64, markers: &Uuid, wait: Wait, closed: bool, seen: &Seen, plan: &mut Plan) {
+/// T1, from both sides.
+#[derive(Clone, Copy)]
+pub(crate) struct Handover {
+    /// Writes are closed for one.
+    pub(crate) closed: bool,
+    /// This server has become the primary by one.
+    pub(crate) handed_over: bool,
+}
+
+pub(crate) fn plan(term: u64, markers: &Uuid, wait: Wait, handover: Handover, seen: &Seen, plan: &mut Plan) {
     // A server that is going down takes no statements; the leader hands over (L6).
     if seen.process != Process::Running || seen.health == Verdict::Dying {
         return;
     }
     let Some(server) = &seen.server else { return };
-    if closed {
+    if handover.closed {
         if !server.super_read_only {
             plan.push(Step::CloseWrites, "a handover is under way (T1)");
         }
         return;
     }
     let marked = has_marker(server, term, markers);
-    if !marked && !before_the_marker(term, server, seen, plan) {
+    // T1: nothing more can come in, and all that did is applied. Stopping replication takes longer than all the rest, so it
+    // comes after opening.
+    let nothing_before = handover.handed_over && server.super_read_only;
+    if !marked && !nothing_before && !before_the_marker(term, server, seen, plan) {
         return;
     }
     semi_sync(wait, server, plan);

@@ -23,6 +23,8 @@ pub enum Role {
         soft: bool,
         /// T1: writes closed for a handover.
         closed: bool,
+        /// T1: all is applied, and the server that this one still replicates from has closed for good.
+        handed_over: bool,
     },
     /// D: read-only until a leader is known.
     Fenced {
@@ -73,6 +75,9 @@ pub struct Seen {
     pub variables: Option<Variables>,
     /// No application session is left from when the server was the primary: they were killed, or it never was.
     pub sessions_killed: bool,
+    /// T1: its writes were closed for a handover a moment ago: nobody can write, and its clients go when there is a new
+    /// primary to go to.
+    pub sessions_may_wait: bool,
     /// The last attempt to close writes ran into its bound (D1): D3 is due.
     pub drain_timed_out: bool,
     /// The server's `offline_mode`, if on, is this agent's doing (D4) and not an operator's.

@@ -140,9 +140,10 @@ fn any_role() -> impl Strategy<Value = Role> {
             markers: uuid(MARKERS),
             acknowledgements,
             soft: false,
-            closed: true
+            closed: true,
+            handed_over: false,
         }),
-        1 => Just(Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: true, closed: false }),
+        1 => Just(Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: true, closed: false, handed_over: false }),
         1 => Just(Role::Suspended { reason: "no majority".to_owned() }),
         2 => Just(fenced()),
         4 => any::<bool>().prop_map(|acknowledge| Role::Replica { source: address("new"), acknowledge }),

@@ -108,8 +108,14 @@ fn lost_acknowledgements_are_released_by_a_later_transaction() {
 #[test]
 fn nobody_but_an_open_primary_releases_anything() {
     type Case = (Role, fn() -> Seen);
-    let closed =
-        Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: false, closed: true };
+    let closed = Role::Primary {
+        term: TERM,
+        markers: uuid(MARKERS),
+        acknowledgements: 1,
+        soft: false,
+        closed: true,
+        handed_over: false,
+    };
     let table: [Case; 4] = [
         (closed, open_primary),
         (fenced(), open_primary),

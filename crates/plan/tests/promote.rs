@@ -207,8 +207,14 @@ fn c5_a_leader_that_nobody_can_be_elected_without_lets_waiting_commits_go_on() {
 
 #[test]
 fn c5_two_voters_wait_only_while_a_replica_is_connected() {
-    let soft =
-        Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: true, closed: false };
+    let soft = Role::Primary {
+        term: TERM,
+        markers: uuid(MARKERS),
+        acknowledgements: 1,
+        soft: true,
+        closed: false,
+        handed_over: false,
+    };
     let mut seen = open_primary();
     assert_eq!(steps(&soft, &seen), [Step::SemiSyncSourceOn { acknowledgements: 1, soft: true }]);
     server_of(&mut seen).semi_sync_source.as_mut().unwrap().wait_no_replica = false;
@@ -218,8 +224,14 @@ fn c5_two_voters_wait_only_while_a_replica_is_connected() {
 
 #[test]
 fn t1_closed_for_a_handover_and_nothing_else() {
-    let closed =
-        Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements: 1, soft: false, closed: true };
+    let closed = Role::Primary {
+        term: TERM,
+        markers: uuid(MARKERS),
+        acknowledgements: 1,
+        soft: false,
+        closed: true,
+        handed_over: false,
+    };
     let mut seen = open_primary();
     seen.variables = None;
     assert_eq!(names(&closed, &seen), ["close-writes"]);

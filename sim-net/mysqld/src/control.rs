@@ -75,6 +75,15 @@ impl Control {
         Ok(if drained { ReadOnlyOutcome::Done } else { ReadOnlyOutcome::TimedOut })
     }
 
+    /// T1: [`Control::set_read_only`], and what is executed then.
+    pub async fn close_for_handover(&mut self, bound: Duration) -> Result<Option<GtidSet>, SqlError> {
+        if self.set_read_only(bound).await? == ReadOnlyOutcome::TimedOut {
+            return Ok(None);
+        }
+        let what = "reading what is executed behind super_read_only";
+        self.change(what, bound, |server| Some(server.state().executed)).await
+    }
+
     /// `super_read_only=0` with `read_only=1`.
     pub async fn allow_own_writes(&mut self, deadline: Duration) -> Result<(), SqlError> {
         self.change("allowing the agent's own writes", deadline, |server| {
@@ -94,8 +103,16 @@ impl Control {
     }
 
     /// A voter's promise (V3).
-    pub async fn freeze_replica(&mut self, deadline: Duration) -> Result<Frozen, SqlError> {
+    pub async fn freeze_replica(
+        &mut self,
+        spare: Option<Uuid>,
+        deadline: Duration,
+    ) -> Result<Frozen, SqlError> {
         let state = self.change("stopping the receiver and reading the position", deadline, |server| {
+            let connected = server.receiver == ReceiverState::Running && server.channel.is_some();
+            if connected && spare.is_some() && server.source_uuid == spare {
+                return server.state();
+            }
             server.receiver = ReceiverState::Stopped;
             server.replica_operational = false;
             server.state()
@@ -105,7 +122,7 @@ impl Control {
 
     /// Stops the receiver.
     pub async fn stop_receiver(&mut self, deadline: Duration) -> Result<(), SqlError> {
-        self.freeze_replica(deadline).await.map(drop)
+        self.freeze_replica(None, deadline).await.map(drop)
     }
 
     /// Starts the receiver; returns before it is connected.

@@ -45,8 +45,10 @@ impl Servers {
         match self.servers[at].receiver {
             ReceiverState::Connecting if now < self.servers[at].receiver_due => {}
             ReceiverState::Connecting if listens && to_replica && to_source => {
+                let uuid = self.servers[from].uuid;
                 let replica = &mut self.servers[at];
                 replica.receiver = ReceiverState::Running;
+                replica.source_uuid = Some(uuid);
                 replica.replica_operational = replica.replica_on;
                 replica.receiver_due = now + SILENCE;
                 replica.fetched = 0;

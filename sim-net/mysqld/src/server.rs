@@ -69,6 +69,8 @@ pub(crate) struct Server {
     pub(crate) receiver_due: Duration,
     /// So much of its source's binlog has come over this connection.
     pub(crate) fetched: usize,
+    /// Who the receiver was connected to last.
+    pub(crate) source_uuid: Option<Uuid>,
     pub(crate) applier: bool,
     /// The last marker written here, by its number.
     pub(crate) term: u64,
@@ -109,6 +111,7 @@ impl Server {
             receiver: ReceiverState::Stopped,
             receiver_due: Duration::ZERO,
             fetched: 0,
+            source_uuid: None,
             applier: false,
             term: 0,
             marked: 0,
@@ -241,6 +244,7 @@ impl Server {
             auto_position: true,
             ssl: channel.ssl,
             connect_retry_s: 1,
+            source_uuid: self.source_uuid,
             receiver: self.receiver,
             applier_running: self.applier,
             retrieved: self.retrieved.clone(),

@@ -7,7 +7,7 @@ use crate::world::World;
 use crate::world::queue::{Happening, MS};
 use xenon_election::{Directive, Effect, Event, Message, NodeId};
 use xenon_gtid::GtidSet;
-use xenon_plan::observation::SourceAddress;
+use xenon_plan::observation::{ReceiverState, SourceAddress};
 use xenon_plan::{Process, Role, freezable, looks_like_primary};
 
 /// The port of every mysqld.
@@ -30,16 +30,20 @@ impl World {
                 agent.effects.extend(effects);
             }
             Effect::Send { to, message } => self.send(at, &to, message),
-            Effect::Freeze { ticket } if is_witness => {
+            Effect::Freeze { ticket, .. } if is_witness => {
                 // Nothing is here that could grow.
                 let effects = agent.core.step(Event::Frozen { ticket, result: Ok(GtidSet::new()) });
                 agent.effects.extend(effects);
             }
-            Effect::Freeze { ticket } => match freezable(&agent.local.seen(now)) {
+            Effect::Freeze { ticket, spare } => match freezable(&agent.local.seen(now)) {
                 Ok(()) => {
                     let is_primary = agent.local.server.as_ref().is_some_and(looks_like_primary);
                     let drain = agent.local.drain_left(now);
-                    self.start_op(at, Op::Freeze(ticket, drain, is_primary));
+                    let replication = agent.local.server.as_ref().and_then(|it| it.replication.as_ref());
+                    let source = replication.filter(|it| it.receiver == ReceiverState::Running);
+                    // Nothing points it elsewhere between this look and the freeze.
+                    let spared = spare.is_some() && source.and_then(|it| it.source_uuid) == spare;
+                    self.start_op(at, Op::Freeze(ticket, drain, is_primary, spared));
                 }
                 Err(_) if may_read_dead => self.start_op(at, Op::FreezeDead(ticket)),
                 Err(reason) => {
@@ -149,8 +153,8 @@ impl World {
             Directive::Hold => Role::Hold,
             Directive::Stopped => Role::Stopped,
             Directive::Removed => Role::Removed,
-            Directive::Lead { term, acknowledgements, soft, closed } => {
-                Role::Primary { term, markers, acknowledgements, soft, closed }
+            Directive::Lead { term, acknowledgements, soft, closed, handed_over } => {
+                Role::Primary { term, markers, acknowledgements, soft, closed, handed_over }
             }
             Directive::Suspend { reason } => Role::Suspended { reason },
             Directive::Fence { reason } => Role::Fenced { reason },

@@ -8,7 +8,7 @@ use crate::world::{Node, World};
 use std::collections::VecDeque;
 use xenon_election::{Event, LocalView, ServerView, State, Ticket, Wish};
 use xenon_plan::health::{Health, Verdict};
-use xenon_plan::observation::ServerState;
+use xenon_plan::observation::{ReceiverState, ServerState};
 use xenon_plan::{Address, Process, Role, Seen, Step, Variables, is_promoted, plan, unfit};
 
 /// See PROMOTION_STUCK of the agent.
@@ -23,6 +23,7 @@ const MISSES: u32 = 2;
 pub(crate) enum Kind {
     Plan,
     Freeze,
+    SparingFreeze,
     Quiesce,
     CatchUp,
 }
@@ -129,6 +130,7 @@ impl Local {
             account_checked: self.account_checked,
             variables: self.variables,
             sessions_killed: self.sessions_killed,
+            sessions_may_wait: false,
             drain_timed_out: self.drain_timed_out,
             offline_is_ours: self.offline_is_ours,
             retry_due: self.threads_retry.is_none_or(|at| at <= now),
@@ -180,6 +182,11 @@ pub(crate) fn server_view(state: &ServerState) -> ServerView {
         start: None,
         drops_relay_logs: state.relay_log_recovery,
         synced: state.synced,
+        receives_from: state
+            .replication
+            .as_ref()
+            .filter(|replication| replication.receiver == ReceiverState::Running)
+            .and_then(|replication| replication.source_uuid),
     }
 }
 
@@ -262,15 +269,18 @@ impl World {
                 agent.local.freeze_ticket = *ticket;
                 Kind::Freeze
             }
-            Op::Freeze(ticket, _, is_primary) => {
+            Op::Freeze(ticket, _, is_primary, spared) => {
                 agent.local.offline_is_ours |= is_primary;
                 agent.local.freeze_ticket = *ticket;
-                Kind::Freeze
+                if *spared { Kind::SparingFreeze } else { Kind::Freeze }
             }
             Op::Quiesce(_) => Kind::Quiesce,
             Op::CatchUp(..) => Kind::CatchUp,
         };
-        if kind == Kind::Freeze && agent.local.op.is_some_and(|(_, running)| running == kind) {
+        let freezes = matches!(kind, Kind::Freeze | Kind::SparingFreeze);
+        let running = agent.local.op.map(|(_, running)| running);
+        // A freeze that leaves a receiver alone is not what another candidate asks for.
+        if freezes && (running == Some(kind) || running == Some(Kind::Freeze)) {
             return;
         }
         self.abort_op(at);

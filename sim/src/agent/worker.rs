@@ -29,7 +29,7 @@ pub(crate) enum Op {
     /// With what is left of D1's bound for closing writes.
     Steps(Vec<Planned>, Us),
     /// With the same; and whether the server looks like a primary, whose clients are sent away first.
-    Freeze(Ticket, Us, bool),
+    Freeze(Ticket, Us, bool, bool),
     Quiesce(Ticket),
     CatchUp(Ticket, GtidSet),
     /// V4: the server is dead; its files tell.
@@ -100,10 +100,11 @@ impl World {
                 drain = left;
                 (Purpose::Plan, steps)
             }
-            Op::Freeze(_, left, is_primary) => {
+            Op::Freeze(_, left, is_primary, spared) => {
                 (drain, away_first) = (left, is_primary);
                 let away = is_primary.then(|| planned(Step::GoOffline));
-                let rest = [planned(Step::CloseWrites), planned(Step::StopReceiver)];
+                let stop = (!spared).then(|| planned(Step::StopReceiver));
+                let rest = [Some(planned(Step::CloseWrites)), stop].into_iter().flatten();
                 (Purpose::Freeze, away.into_iter().chain(rest).collect())
             }
             Op::Quiesce(ticket) => (Purpose::Quiesce(ticket), vec![planned(Step::CloseWrites)]),

@@ -20,7 +20,11 @@ impl World {
             super_read_only: server.read_only && server.super_read_only,
             executed: server.executed.clone(),
             purged: Default::default(),
-            replication: server.replication(),
+            replication: server.replication().map(|mut replication| {
+                let source = crate::schedule::text::node_of(&replication.source.host);
+                replication.source_uuid = source.map(|source| self.nodes[source].mysqld.uuid);
+                replication
+            }),
             semi_sync_source: Some(SemiSyncSource {
                 enabled: server.source_on,
                 wait_for_replicas: server.wait_for,
@@ -58,6 +62,7 @@ impl Mysqld {
             auto_position: channel.configured,
             ssl: true,
             connect_retry_s: 1,
+            source_uuid: None,
             receiver: self.receiver,
             applier_running: self.applier,
             retrieved: self.retrieved.clone(),

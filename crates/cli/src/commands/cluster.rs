@@ -2,6 +2,7 @@
 
 use crate::arguments::{ClusterCommand, FormatArguments};
 use crate::commands::change::{self, Change};
+use crate::commands::switchover;
 use crate::failure::Outcome;
 use crate::output::{self, Output};
 use crate::session::{self, Answer, DO, Session};
@@ -20,6 +21,9 @@ pub(crate) async fn run(command: ClusterCommand, config: Option<&Path>, output: 
         ClusterCommand::Remove(options) => return change::run(Change::Remove, options, config, output).await,
         ClusterCommand::Removeidle(options) => {
             return change::run(Change::RemoveIdle, options, config, output).await;
+        }
+        ClusterCommand::Switchover { node, dry_run, wait } => {
+            return switchover::run(node, dry_run, wait, &Session::open(config)?, output).await;
         }
         ClusterCommand::Pause => return tell(Request::Pause, config, output).await,
         ClusterCommand::Resume => return tell(Request::Resume, config, output).await,

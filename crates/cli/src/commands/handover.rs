@@ -60,14 +60,14 @@ pub(crate) async fn run(session: &Session, no_wait: bool, output: Output) -> Out
 }
 
 /// It leads and is the open primary of this very term.
-fn serves(status: &NodeStatus) -> bool {
+pub(crate) fn serves(status: &NodeStatus) -> bool {
     // What the last look at the server said may be older than the term.
     let promoted = status.last_promotion.as_ref().is_some_and(|timing| timing.term == status.view_id);
     status.state == "LEADER" && status.mysql.alive && (promoted || status.mysql.writable)
 }
 
 /// Waits until this node serves; `told` names the leader whose events tell why it might not, and the last one seen.
-async fn wait(session: &Session, local: &str, told: Option<(&str, u64)>) -> Outcome {
+pub(crate) async fn wait(session: &Session, local: &str, told: Option<(&str, u64)>) -> Outcome {
     let until = Instant::now() + WAIT;
     let mut next_page = Instant::now() + PAGE_PAUSE;
     let mut seen = told.map_or(0, |(_, seen)| seen);
@@ -107,7 +107,7 @@ async fn wait(session: &Session, local: &str, told: Option<(&str, u64)>) -> Outc
 }
 
 /// Sequence number of the last event of a node.
-async fn last_event(session: &Session, node: &str) -> Outcome<u64> {
+pub(crate) async fn last_event(session: &Session, node: &str) -> Outcome<u64> {
     let mut last = 0;
     loop {
         let Response::Events(page) =

@@ -8,6 +8,7 @@ pub(crate) mod init;
 pub(crate) mod mysql;
 pub(crate) mod raft;
 pub(crate) mod rebuild;
+pub(crate) mod switchover;
 pub(crate) mod version;
 pub(crate) mod xenon;
 

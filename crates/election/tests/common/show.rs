@@ -95,7 +95,7 @@ pub(crate) fn directive(directive: &Directive) -> String {
     match directive {
         Directive::Unmanaged => "unmanaged".to_owned(),
         Directive::Hold => "hold".to_owned(),
-        Directive::Lead { term, acknowledgements, soft, closed } => {
+        Directive::Lead { term, acknowledgements, soft, closed, .. } => {
             let (soft, closed) = (if *soft { " soft" } else { "" }, if *closed { " closed" } else { "" });
             format!("lead term {term} W={acknowledgements}{soft}{closed}")
         }

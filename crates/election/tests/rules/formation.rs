@@ -146,7 +146,8 @@ fn c4_pre_votes_of_one_cluster_do_not_count_in_another() {
 #[test]
 fn c4_messages_of_another_cluster_are_ignored() {
     let mut node = Node::follower("n2:1");
-    let message = Message::Vote { term: 9, config: three().id, position: at(""), told: true };
+    let message =
+        Message::Vote { term: 9, config: three().id, position: at(""), told: true, server_uuid: None };
     node.step(Event::Message { from: id("n3"), cluster: cluster(2), message }).did_exactly(&[]);
     assert_eq!(node.core.record().term, 1);
 }

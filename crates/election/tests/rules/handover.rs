@@ -24,7 +24,145 @@ fn t1_close_then_tell_the_target_what_to_apply() {
     node.vote("n2", 3, &config(2, 1, "n1 n2 n3"), "n1:1-2,M:2");
     node.did("mysqld: fence");
     node.did("disarm HandOver");
-    node.frozen("n1:1-2,M:2").did("→ n2 VoteReply 3: yes");
+    // It is closed already, at a set that is known: nothing is to be frozen.
+    node.did("→ n2 VoteReply 3: yes");
+}
+
+/// n1 leads term 2, and hears of n2 and n3 where their servers are and whom they replicate from.
+fn leader_that_hears(source_of_n3: &str) -> Node {
+    let mut node = Node::leader(2, three(), "n1:1");
+    hear_of_both(&mut node, source_of_n3);
+    node
+}
+
+fn hear_of_both(node: &mut Node, source_of_n3: &str) {
+    node.fire(Timer::Heartbeat);
+    if node.seen().contains(&"close writes".to_owned()) {
+        return;
+    }
+    let round = node.round();
+    for (name, source) in [("n2", "n1"), ("n3", source_of_n3)] {
+        let report = Report {
+            position: Some(at("n1:1,M:2")),
+            acknowledging: true,
+            source_host: name.to_owned(),
+            source_port: 3306,
+            server_uuid: view(name, "").server.map(|server| server.server_uuid),
+            receives_from: view(source, "").server.map(|server| server.server_uuid),
+            ..Report::default()
+        };
+        let config = node.core.record().config.as_ref().map(|config| config.id).unwrap_or_default();
+        node.hear(name, Message::HeartbeatReply { term: 2, round, config, report });
+        if node.seen().contains(&"close writes".to_owned()) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn t1_the_others_hang_below_the_target_before_writes_are_closed() {
+    let mut node = leader_that_hears("n1");
+    hand_over(&mut node, Some("n2"));
+    let told = |to: &str, node: &Node| {
+        node.effects.iter().find_map(|effect| match effect {
+            Effect::Send { to: id, message: Message::Heartbeat { info, .. } } if id.as_str() == to => {
+                Some(info.source_host.clone())
+            }
+            _ => None,
+        })
+    };
+    assert_eq!(told("n2", &node).as_deref(), Some("n1"));
+    assert_eq!(told("n3", &node).as_deref(), Some("n2"));
+    assert!(!node.seen().contains(&"close writes".to_owned()));
+    hear_of_both(&mut node, "n1");
+    assert!(!node.seen().contains(&"close writes".to_owned()), "n3 is still below n1");
+    hear_of_both(&mut node, "n2");
+    node.did("close writes");
+    // Given up: n3 goes back.
+    let ticket = node.ticket();
+    node.step(Event::Quiesced { ticket, result: Err("a long transaction".to_owned()) });
+    assert_eq!(told("n3", &node).as_deref(), Some("n1"));
+}
+
+#[test]
+fn t1_who_never_hangs_below_the_target_only_makes_it_slower() {
+    let mut node = leader_that_hears("n1");
+    hand_over(&mut node, Some("n2"));
+    for _ in 0..12 {
+        hear_of_both(&mut node, "n1");
+        if node.seen().contains(&"close writes".to_owned()) {
+            return;
+        }
+    }
+    panic!("writes are not closed after 12 rounds");
+}
+
+#[test]
+fn t1_l4_as_many_stay_below_the_old_primary_as_its_commits_wait_for() {
+    let mut node = Node::leader(2, config(1, 1, "n1 n2 n3 n4 n5"), "n1:1");
+    node.fire(Timer::Heartbeat);
+    let round = node.round();
+    for name in ["n2", "n3", "n4", "n5"] {
+        let report = Report {
+            position: Some(at("n1:1,M:2")),
+            acknowledging: true,
+            source_host: name.to_owned(),
+            ..Report::default()
+        };
+        let config = node.core.record().config.as_ref().map(|config| config.id).unwrap_or_default();
+        node.hear(name, Message::HeartbeatReply { term: 2, round, config, report });
+    }
+    hand_over(&mut node, Some("n3"));
+    let sent: Vec<_> = node
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send { to, message: Message::Heartbeat { info, .. } } => {
+                Some((to.to_string(), info.source_host.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    let below: Vec<_> = sent.iter().filter(|(_, source)| source == "n3").map(|(to, _)| to.as_str()).collect();
+    // W is 2: the target and one more acknowledge to n1.
+    assert_eq!(below, ["n4", "n5"]);
+}
+
+#[test]
+fn t1_an_opened_primary_freezes_before_it_votes() {
+    let mut node = Node::leader(2, three(), "n1:1");
+    hand_over(&mut node, Some("n2"));
+    let ticket = node.ticket();
+    node.step(Event::Quiesced { ticket, result: Ok(gtids("n1:1-2,M:2")) });
+    node.fire(Timer::HandOver);
+    assert!(!closed(&node));
+    node.vote("n2", 3, &config(2, 1, "n1 n2 n3"), "n1:1-2,M:2");
+    node.did("freeze");
+}
+
+#[test]
+fn t1_the_target_asks_at_once_when_it_hangs_on_who_hands_over() {
+    let mut node = Node::follower("n2:1");
+    let mut local = view("n1", "n2:1-2");
+    local.server.as_mut().unwrap().receives_from = view("n2", "").server.map(|server| server.server_uuid);
+    node.step(Event::Looked(Box::new(local)));
+    node.hear("n2", Message::Stand { term: 1, after: Some(gtids("n2:1-2")) });
+    let ticket = node.ticket();
+    node.step(Event::CaughtUp { ticket, result: Ok(()) });
+    node.did("→ n2 Vote 2 config 1.1 (marker 0 data n2:1-2)");
+    // n3's vote makes a majority, but n2 might still write, and this server would take it.
+    node.hear("n3", Message::VoteReply { term: 2, refusal: None });
+    assert_eq!(node.core.state(), State::Candidate);
+    let mut waited = node;
+    let mut heard = Node { core: waited.core.clone(), effects: Vec::new() };
+    heard.hear("n2", Message::VoteReply { term: 2, refusal: None });
+    assert!(matches!(heard.core.directive(), Directive::Lead { handed_over: true, .. }));
+    // It never answers: then as any candidate.
+    waited.fire(Timer::HandOver);
+    waited.did("freeze");
+    waited.frozen("n2:1-3").did("→ n3 Vote 2 config 1.1 (marker 0 data n2:1-3)");
+    waited.hear("n3", Message::VoteReply { term: 2, refusal: None });
+    assert!(matches!(waited.core.directive(), Directive::Lead { handed_over: false, .. }));
 }
 
 #[test]

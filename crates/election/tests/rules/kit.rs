@@ -191,12 +191,21 @@ impl Node {
     }
 
     /// The ticket in the last step's effects.
+    /// Of the heartbeats of the last step.
+    pub(crate) fn round(&self) -> u64 {
+        let rounds = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Send { message: Message::Heartbeat { round, .. }, .. } => Some(*round),
+            _ => None,
+        });
+        rounds.max().unwrap()
+    }
+
     pub(crate) fn ticket(&self) -> Ticket {
         fn find(effects: &[Effect]) -> Option<Ticket> {
             effects.iter().find_map(|effect| match effect {
-                Effect::Freeze { ticket } | Effect::Quiesce { ticket } | Effect::CatchUp { ticket, .. } => {
-                    Some(*ticket)
-                }
+                Effect::Freeze { ticket, .. }
+                | Effect::Quiesce { ticket }
+                | Effect::CatchUp { ticket, .. } => Some(*ticket),
                 Effect::Save { then, .. } => find(then),
                 _ => None,
             })
@@ -205,7 +214,10 @@ impl Node {
     }
 
     pub(crate) fn vote(&mut self, from: &str, term: Term, config: &GroupConfig, position: &str) -> &mut Node {
-        self.hear(from, Message::Vote { term, config: config.id, position: at(position), told: true })
+        self.hear(
+            from,
+            Message::Vote { term, config: config.id, position: at(position), told: true, server_uuid: None },
+        )
     }
 
     pub(crate) fn heartbeat(&mut self, from: &str, term: Term, received: &str) -> &mut Node {

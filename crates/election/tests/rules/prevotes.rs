@@ -100,7 +100,8 @@ fn v1_an_agent_that_has_just_started_may_have_answered_a_leader_a_moment_ago() {
 fn v3_a_voter_that_hears_a_leader_refuses_a_candidate_that_nobody_told_to_stand() {
     // n3 got its pre-votes a moment before n2 took its leadership up again (T3).
     let mut node = Node::follower("n2:1");
-    let vote = |told| Message::Vote { term: 2, config: three().id, position: at("n2:1"), told };
+    let vote =
+        |told| Message::Vote { term: 2, config: three().id, position: at("n2:1"), told, server_uuid: None };
     node.hear("n3", vote(false)).did_exactly(&["→ n3 VoteReply 1: no: I hear leader n2"]);
     assert_eq!(node.core.record().term, 1);
     node.hear("n3", vote(true)).did("save term 2 vote - config 1.1");

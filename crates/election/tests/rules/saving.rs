@@ -15,7 +15,7 @@ fn recover(node: &mut Node) {
 }
 
 #[test]
-fn s1_nothing_but_a_fence_stands_before_a_save() {
+fn s1_nothing_but_a_fence_stands_before_a_save_and_a_lead_whose_vote_is_saved() {
     let mut steps: Vec<Node> = Vec::new();
     let mut asked = Node::leader(2, three(), "");
     asked.vote("n2", 3, &three(), "M:2");
@@ -28,7 +28,9 @@ fn s1_nothing_but_a_fence_stands_before_a_save() {
         let outside = node.effects.iter().filter(|effect| !matches!(effect, Effect::Save { .. }));
         for effect in outside {
             assert!(
-                matches!(effect, Effect::Direct(Directive::Fence { .. } | Directive::Hold)),
+                matches!(effect, Effect::Direct(Directive::Fence { .. } | Directive::Hold))
+                    || matches!(effect, Effect::Direct(Directive::Lead { .. }))
+                        && node.core.record().vote == Some(id("n1")),
                 "{effect:?}"
             );
         }
@@ -45,7 +47,7 @@ fn s1_a_leader_that_cannot_save_is_fenced_and_silent() {
     node.did("arm SaveRetry Heartbeat");
     for message in [
         Message::PreVote { term: 9, config: three().id },
-        Message::Vote { term: 9, config: three().id, position: at("M:9"), told: true },
+        Message::Vote { term: 9, config: three().id, position: at("M:9"), told: true, server_uuid: None },
         Message::Stand { term: 2, after: None },
     ] {
         node.hear("n2", message).did_exactly(&[]);

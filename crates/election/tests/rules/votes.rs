@@ -157,7 +157,13 @@ fn a_term_without_a_successor_is_not_taken_up() {
     let mut node = Node::start("n1", record(1, None, Some(three())), "n1:1");
     node.hear(
         "n2",
-        Message::Vote { term: u64::MAX, config: three().id, position: at("n1:1,M:1"), told: true },
+        Message::Vote {
+            term: u64::MAX,
+            config: three().id,
+            position: at("n1:1,M:1"),
+            told: true,
+            server_uuid: None,
+        },
     );
     assert_eq!(node.core.record().term, 1);
     // Found by fuzzing: standing in the term after that one overflowed.

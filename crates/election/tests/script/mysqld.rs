@@ -50,9 +50,9 @@ impl Mysqld {
                 }
                 self.writable = self.promoted && !closed;
             }
-            Directive::Follow { leader, acknowledge, .. } => {
+            Directive::Follow { source_host, acknowledge, .. } => {
                 self.close();
-                self.source = Some(leader.clone());
+                self.source = Some(NodeId::from(source_host.as_str()));
                 self.acknowledges = *acknowledge;
             }
             // D4: nobody is served, and replicas that still hang here go on.
@@ -66,6 +66,12 @@ impl Mysqld {
         self.writable = false;
         self.leads = None;
         self.source = None;
+    }
+
+    /// Whose server the receiver is connected to.
+    pub(crate) fn source_uuid(&self) -> Option<Uuid> {
+        let number = self.source.as_ref()?.as_str().trim_start_matches('n').parse().ok()?;
+        Some(server_uuid(number))
     }
 
     /// A client's transaction, not acknowledged yet.
@@ -85,6 +91,7 @@ impl Mysqld {
                 acknowledging: self.source.is_some() && self.acknowledges,
                 acknowledging_clients: clients,
                 semi_sync_on: clients > 0,
+                receives_from: self.source_uuid(),
                 ..ServerView::default()
             }),
             source_host: name.to_string(),

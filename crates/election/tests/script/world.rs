@@ -339,9 +339,12 @@ impl World {
                 };
                 self.queue.push_back((to, Event::Message { from: id.clone(), cluster, message }));
             }
-            Effect::Freeze { ticket } => {
+            Effect::Freeze { ticket, spare } => {
                 let server = &mut self.node(id).server;
+                let spared =
+                    server.source.clone().filter(|_| spare.is_some() && server.source_uuid() == spare);
                 server.close();
+                server.source = spared;
                 // V4: a dead server's files say what it has.
                 let result = Ok(server.received.clone());
                 self.queue.push_back((id.clone(), Event::Frozen { ticket, result }));

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::sleep_until;
 
 use super::Control;
-use crate::link::{Link, Purpose, until};
+use crate::link::{Link, Purpose, text, until};
 use crate::{Door, SqlError};
+use xenon_gtid::GtidSet;
 
 /// "Query execution was interrupted": KILL QUERY worked.
 const INTERRUPTED: u16 = 1317;
@@ -39,6 +40,18 @@ impl Control {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// T1: [`Control::set_read_only`], and what is executed once that is in force; `None` when the bound passed.
+    pub async fn close_for_handover(&mut self, bound: Duration) -> Result<Option<GtidSet>, SqlError> {
+        let what = "reading what is executed behind super_read_only";
+        if self.set_read_only(bound).await? == ReadOnlyOutcome::TimedOut {
+            return Ok(None);
+        }
+        let sets = self.link()?.ask(what, "SELECT @@global.gtid_executed".to_owned(), until(bound)).await?;
+        let executed = sets.first().and_then(|rows| rows.first()).and_then(|row| text(row, 0));
+        let executed = executed.ok_or_else(|| SqlError::decode(what, "no row"))?;
+        executed.parse().map(Some).map_err(|error| SqlError::decode(what, format!("{error}")))
     }
 
     /// Lets the agent's own account write and nobody else: `super_read_only=0` with `read_only=1` (L2).

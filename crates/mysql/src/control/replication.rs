@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use xenon_gtid::GtidSet;
-use xenon_plan::observation::{ReceiverState, ServerState, SourceAddress};
+use xenon_gtid::{GtidSet, Uuid};
+use xenon_plan::observation::{ReceiverState, Replication, ServerState, SourceAddress};
 
 use super::Control;
 use crate::link::{text, until};
@@ -40,10 +40,25 @@ impl Control {
     ///
     /// On a server without replication only the position is read. No statement of an earlier control can start the receiver
     /// again afterwards: [`crate::Door::control`] has ended them all.
-    pub async fn freeze_replica(&mut self, deadline: Duration) -> Result<Frozen, SqlError> {
+    ///
+    /// A receiver that is connected to the server `spare` goes on: that is the candidate's own, and a vote does not promise to
+    /// take nothing more from there.
+    pub async fn freeze_replica(
+        &mut self,
+        spare: Option<Uuid>,
+        deadline: Duration,
+    ) -> Result<Frozen, SqlError> {
         let what = "stopping the receiver and reading the position";
         let until = until(deadline);
         let link = self.link()?;
+        if spare.is_some() {
+            let state = look::look(link, true, until).await?;
+            let connected = |replication: &Replication| replication.receiver == ReceiverState::Running;
+            let source = state.replication.as_ref().filter(|it| connected(it)).and_then(|it| it.source_uuid);
+            if source == spare {
+                return Ok(Frozen { state });
+            }
+        }
         let stop = format!("STOP {} IO_THREAD FOR CHANNEL ''", link.dialect().words.replica);
         // STOP returns when the thread has ended, so a look begun after it is a look after it. Otherwise the first look
         // that says "stopped" may have read the retrieved set before the thread queued its last transaction: one look more.

@@ -78,6 +78,7 @@ pub(crate) fn replication(host: &str) -> Replication {
         auto_position: true,
         ssl: true,
         connect_retry_s: 1,
+        source_uuid: None,
         receiver: ReceiverState::Running,
         applier_running: true,
         retrieved: set("b:5-10"),
@@ -128,6 +129,7 @@ pub(crate) fn seen(server: ServerState) -> Seen {
         server: Some(server),
         health: Verdict::Serving,
         address: Address::Away,
+        sessions_may_wait: false,
         replication_user: "repl".to_owned(),
         replication_ssl: true,
         account_checked: true,
@@ -153,7 +155,14 @@ pub(crate) fn primary() -> Role {
 }
 
 pub(crate) fn primary_with(acknowledgements: u32) -> Role {
-    Role::Primary { term: TERM, markers: uuid(MARKERS), acknowledgements, soft: false, closed: false }
+    Role::Primary {
+        term: TERM,
+        markers: uuid(MARKERS),
+        acknowledgements,
+        soft: false,
+        closed: false,
+        handed_over: false,
+    }
 }
 
 pub(crate) fn follow(host: &str) -> Role {
