@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Three of its files are others here: [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Four of its files are others here: `hands` has no disks to copy to, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -8,6 +8,8 @@
 mod address;
 #[path = "../../crates/agent/src/agent.rs"]
 mod agent;
+#[path = "../../crates/agent/src/backup.rs"]
+mod backup;
 #[path = "../../crates/agent/src/boot.rs"]
 mod boot;
 #[path = "../../crates/agent/src/calls.rs"]
@@ -26,12 +28,15 @@ mod effects;
 mod events;
 #[path = "../../crates/agent/src/faults.rs"]
 mod faults;
+mod hands;
 #[path = "../../crates/agent/src/hooks.rs"]
 mod hooks;
 #[path = "../../crates/agent/src/input.rs"]
 mod input;
 #[path = "../../crates/agent/src/legacy.rs"]
 mod legacy;
+#[path = "../../crates/agent/src/life.rs"]
+mod life;
 #[path = "../../crates/agent/src/local.rs"]
 mod local;
 #[path = "../../crates/agent/src/mysqld.rs"]
@@ -40,6 +45,12 @@ mod mysqld;
 mod observer;
 #[path = "../../crates/agent/src/peers.rs"]
 mod peers;
+#[path = "../../crates/agent/src/purge.rs"]
+mod purge;
+#[path = "../../crates/agent/src/rebuild/mod.rs"]
+mod rebuild;
+#[path = "../../crates/agent/src/rewind.rs"]
+mod rewind;
 mod saver;
 mod signals;
 #[path = "../../crates/agent/src/status.rs"]
@@ -49,6 +60,8 @@ mod steps;
 #[path = "../../crates/agent/src/store.rs"]
 mod store;
 pub mod story;
+#[path = "../../crates/agent/src/streams.rs"]
+mod streams;
 #[path = "../../crates/agent/src/switchover.rs"]
 mod switchover;
 #[path = "../../crates/agent/src/troubles.rs"]

@@ -1,9 +1,13 @@
 //! What the stories on real servers share: a cluster that serves, a client that writes, and the end of every story.
 
 mod hosts;
+mod rebuilding;
+mod tails;
 mod told;
 
 pub use hosts::{on_hosts, on_hosts_with};
+pub use rebuilding::REBUILT;
+pub use tails::Died;
 
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
@@ -192,36 +196,54 @@ impl Story {
         self.compare(without).await
     }
 
-    /// As [`Story::end`], when the server of one node has crashed as a primary: it follows again, or, when its binlog ends
-    /// with transactions that nobody acknowledged, it is INVALID and names them. A rebuild is another story.
+    /// As [`Story::end`], when the server of one node has crashed as a primary: it follows again (W1), whether its binlog
+    /// ended with transactions that nobody acknowledged or not. Where it had to start before a leader was there, or there
+    /// was no room for what is dropped, it may be INVALID instead, and says why it was not rewound.
     ///
     /// # Errors
     /// What is not so; with the logs.
     pub async fn end_with_returned(self, returned: usize) -> Result<Checked> {
-        let what = "the crashed primary follows again, or is INVALID and names what it has too much";
+        let what = "the crashed primary follows again, or is INVALID and says why it was not rewound";
         let all = self.cluster.nodes().len() - 1;
-        let follows = self
+        let refused = self
             .cluster
             .wait_until(HEALS, what, async || {
                 if self.cluster.followed_by(all).await.is_some() {
-                    return Some(true);
+                    return Some(None);
                 }
                 let status = self.cluster.status(returned).await.ok()?;
-                (status.state == "INVALID" && !status.errant.is_empty()).then_some(false)
+                let says =
+                    status.troubles.into_iter().find(|trouble| trouble.contains("not rewound (W1)"))?;
+                (status.state == "INVALID" && !status.errant.is_empty()).then_some(Some(says))
             })
             .await?
             .value;
-        if follows {
-            return self.compare(Vec::new()).await;
-        }
+        let Some(why) = refused else { return self.end_with_rewound(returned).await };
+        println!("node{} is INVALID: {why}", returned + 1);
         let status = self.cluster.status(returned).await?;
-        println!("node{} is INVALID, with {}", returned + 1, status.errant);
         // Those that were under way at the crash: a client has no more than one open on one server.
         if status.errant.count() > self.clients.len().try_into()? {
             bail!("node{} has {} too much: more than were under way", returned + 1, status.errant);
         }
         self.cluster.wait_all_following(all - 1, HEALS).await?;
         self.compare(vec![returned]).await
+    }
+
+    /// As [`Story::end_with_returned`], where nothing excuses it from following again.
+    ///
+    /// # Errors
+    /// What is not so; with the logs.
+    pub async fn end_with_rewound(self, returned: usize) -> Result<Checked> {
+        let all = self.cluster.nodes().len() - 1;
+        self.cluster.wait_all_following(all, HEALS).await?;
+        let rewound =
+            self.events(returned).await?.into_iter().find(|event| event.text.starts_with("rewound: "));
+        println!(
+            "node{}: {}",
+            returned + 1,
+            rewound.map_or("nothing to rewind".to_owned(), |event| event.text)
+        );
+        self.compare(Vec::new()).await
     }
 
     async fn compare(self, without: Vec<usize>) -> Result<Checked> {

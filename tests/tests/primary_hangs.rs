@@ -20,6 +20,6 @@ async fn a_replica_takes_over_and_the_hung_one_harms_nobody() -> Result<()> {
         strike(mysqld, Signal::CONT)?;
     }
     story.some_more().await?;
-    story.end_with_returned(leader).await?;
+    story.end_with_rewound(leader).await?;
     Ok(())
 }

@@ -14,7 +14,7 @@ async fn a_replica_takes_over_and_the_killed_one_comes_back() -> Result<()> {
     story.some_more().await?;
     let now = story.cluster.wait_for_leader(Duration::from_secs(5)).await?.value;
     assert_ne!(now, leader, "a replica took over");
-    story.end_with_returned(leader).await?;
+    story.end_with_rewound(leader).await?;
     Ok(())
 }
 

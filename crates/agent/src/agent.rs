@@ -1,12 +1,17 @@
 //! The loop: one task that owns the election core and the picture of the local server, and decides nothing
 //! itself. What happens comes in as [`Input`]; the core and the plans say what follows; workers do it.
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::input::Input;
+use crate::life::LifeNote;
 use crate::local::Local;
+use crate::purge::Purge;
+use crate::rebuild::Rebuild;
+use crate::rewind::Comeback;
 use crate::store::Store;
 use crate::switchover::Wanted;
 use crate::worker::Means;
@@ -46,7 +51,14 @@ pub(crate) struct Agent {
     pub(crate) means: Arc<Means>,
     pub(crate) local: Local,
     pub(crate) logs: Logs,
+    pub(crate) life: LifeNote,
+    pub(crate) comeback: Comeback,
+    /// When each member was heard last.
+    pub(crate) heard: BTreeMap<NodeId, Instant>,
     pub(crate) watch: FaultWatch,
+    pub(crate) purge: Purge,
+    pub(crate) rebuild: Rebuild,
+    pub(crate) backups: Backups,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
@@ -67,8 +79,17 @@ impl Agent {
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
         loop {
             let again = self.stop_again.map(|(_, next)| next);
-            let wake =
-                [self.clock.next(), self.local.wake_at(), self.stopping, again].into_iter().flatten().min();
+            let wake = [
+                self.clock.next(),
+                self.local.wake_at(),
+                self.comeback.wake_at(),
+                self.purge.wake_at(),
+                self.stopping,
+                again,
+            ]
+            .into_iter()
+            .flatten()
+            .min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -93,6 +114,7 @@ impl Agent {
         match input {
             Input::Peer(envelope) => self.on_peer(envelope).await,
             Input::Call { call, reply } => self.on_call(call, reply).await,
+            Input::Stream { request, reply } => self.on_stream_request(request, reply),
             Input::Looked { began, result } => self.on_looked(began, *result).await,
             Input::Probed { began, probe, detail } => self.on_probed(began, probe, &detail).await,
             Input::SessionLost { began, detail } => self.on_session_lost(began, &detail),
@@ -107,8 +129,13 @@ impl Agent {
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
             Input::Work(work) => self.on_work(work).await,
             Input::Logs(places) => self.on_logs(*places),
+            Input::Rewind(news) => self.on_rewind_news(news).await,
+            Input::PurgeAnswers(answers) => self.on_purge_answers(answers),
+            Input::Purged(result) => self.on_purged(*result),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
+            Input::Rebuild(news) => self.on_rebuild_news(*news).await,
+            Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),
             Input::Stop => self.on_stop().await,
         }
@@ -121,7 +148,11 @@ impl Agent {
         }
         self.gather_faults().await;
         self.check_serving().await;
+        self.save_life().await;
+        self.come_back().await;
+        self.drive_rebuild().await;
         self.replan().await;
+        self.ask_for_purge();
         self.tell_troubles();
         self.shut_down_after_handover();
         self.ask_again_to_stop().await;

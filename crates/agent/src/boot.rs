@@ -2,11 +2,16 @@
 
 use crate::address::address_file;
 use crate::agent::{Agent, SAVE};
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
+use crate::life::LifeNote;
 use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::purge::Purge;
+use crate::rebuild::Rebuild;
+use crate::rewind::Comeback;
 use crate::signals::Signals;
 use crate::store::Store;
 use crate::worker::Means;
@@ -23,7 +28,7 @@ use xenon_api::{Counters, EventKind};
 use xenon_channel::{Client, ClientOptions, Identity, Limits, Server};
 use xenon_config::{Config, Endpoint};
 use xenon_election::{Election, LocalView, NodeId, Record, Rules, Start};
-use xenon_mysql::{Door, DoorOptions, Mysqld};
+use xenon_mysql::{Door, DoorOptions, Mysqld, Rewind};
 use xenon_plan::health::Probe;
 use xenon_plan::{Address, is_promoted};
 
@@ -153,6 +158,14 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         boot: boot_id(),
         rules: Rules::all(),
     });
+    let begun = match Rewind::load(&config.raft.meta_datadir) {
+        Ok(begun) => begun,
+        Err(error) => {
+            // Every step of it is harmless by itself.
+            events.push(EventKind::Trouble, format!("a rewind was begun, and is not gone on with: {error}"));
+            None
+        }
+    };
     let mut agent = Agent {
         config_path: path.display().to_string(),
         core,
@@ -166,7 +179,13 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         means,
         local,
         logs: Logs::open(&config.raft.meta_datadir),
+        life: LifeNote::open(&config.raft.meta_datadir),
+        comeback: Comeback::open(begun),
+        heard: BTreeMap::new(),
         watch: FaultWatch::default(),
+        purge: Purge::new(&config),
+        rebuild: Rebuild::new(&config.raft.meta_datadir),
+        backups: Backups::new(&config.raft.meta_datadir),
         counters: Counters::default(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),
@@ -180,6 +199,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     if let Some(mysqld) = found {
         agent.on_started(mysqld);
     }
+    agent.take_up_rebuild().await;
+    agent.clean_up_backup();
     signals.report(inputs);
     agent.carry_out(first).await;
     agent.run(inbox).await;
@@ -202,7 +223,7 @@ async fn first_record(
 }
 
 /// S3: names this boot of the host, as the kernel does.
-fn boot_id() -> Option<String> {
+pub(crate) fn boot_id() -> Option<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }

@@ -3,6 +3,7 @@
 use crate::agent::{Agent, SAVE};
 use crate::worker::Op;
 use std::collections::VecDeque;
+use tokio::time::Instant;
 use xenon_api::{Envelope, EventKind, PATH_PEER, PROTOCOL_VERSION};
 use xenon_channel::Link;
 use xenon_election::{Directive, Effect, Event, Message, NodeId};
@@ -35,6 +36,10 @@ impl Agent {
                 // C5: a witness has received nothing, and accepts nothing.
                 Effect::Freeze { ticket, .. } if self.config.raft.witness => {
                     queue.extend(self.core.step(Event::Frozen { ticket, result: Ok(GtidSet::new()) }));
+                }
+                Effect::Freeze { ticket, .. } if self.comeback.is_cutting() => {
+                    let reason = "the end of its binlog is being cut off (W1)".to_owned();
+                    queue.extend(self.core.step(Event::Frozen { ticket, result: Err(reason) }));
                 }
                 Effect::Freeze { ticket, spare } => match freezable(&self.seen()) {
                     Ok(()) => {
@@ -102,6 +107,9 @@ impl Agent {
     /// Links to nodes that are no members (any more) go once they are too many to be mere leave-takings.
     fn forget_strangers(&mut self) {
         let Some(config) = &self.core.record().config else { return };
+        if self.heard.len() > config.members.len() {
+            self.heard.retain(|id, _| config.members.contains_key(id));
+        }
         if self.links.len() > config.members.len() + 16 {
             self.links.retain(|id, _| config.members.contains_key(id));
         }
@@ -114,6 +122,15 @@ impl Agent {
                 Message::Vote { .. } => self.counters.leader_gets_votes += 1,
                 _ => {}
             }
+        }
+        if self
+            .core
+            .record()
+            .config
+            .as_ref()
+            .is_some_and(|config| config.members.contains_key(&envelope.from))
+        {
+            self.heard.insert(envelope.from.clone(), Instant::now());
         }
         self.heard_cluster = Some(envelope.cluster);
         let Envelope { from, cluster, message, .. } = envelope;

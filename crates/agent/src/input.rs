@@ -2,16 +2,20 @@
 
 use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
+use crate::rebuild::News;
+use crate::rewind::RewindNews;
 use crate::worker::{Done, StepReport};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use xenon_api::{Call, Envelope, Reply};
-use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, SqlError};
+use xenon_api::{Call, Envelope, Reply, StreamRequest};
+use xenon_channel::StreamedAnswer;
+use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, Purged, SqlError};
 use xenon_plan::Work;
 use xenon_plan::health::Probe;
 use xenon_plan::observation::ServerState;
+use xenon_plan::purge::PurgeAnswer;
 
 /// One thing that happened outside the loop.
 pub(crate) enum Input {
@@ -19,6 +23,8 @@ pub(crate) enum Input {
     Peer(Envelope),
     /// A call of the command line.
     Call { call: Call, reply: oneshot::Sender<Reply> },
+    /// A member asks for a stream; the channel has proved who it is. The answer is the stream, or why not.
+    Stream { request: StreamRequest, reply: oneshot::Sender<Result<StreamedAnswer, String>> },
     /// A look at the server has ended. `began`: what was changed later is not in it.
     Looked { began: Instant, result: Box<Result<ServerState, SqlError>> },
     /// A probe has ended. `began`: what was asked of a process that is gone by now says nothing.
@@ -47,10 +53,20 @@ pub(crate) enum Input {
     Work(Result<Vec<Work>, SqlError>),
     /// Where the server keeps its logs (V4).
     Logs(Box<LogPlaces>),
+    /// A job about a dead mysqld has ended (W1).
+    Rewind(RewindNews),
+    /// What the other members have executed; those that did not answer are left out.
+    PurgeAnswers(BTreeMap<String, PurgeAnswer>),
+    /// A round of purging binlogs has ended.
+    Purged(Box<Result<Purged, SqlError>>),
     /// One step of a plan has ended.
     Step(StepReport),
     /// The operation has ended.
     Done(Done),
+    /// A phase of a rebuild has something to say.
+    Rebuild(Box<News>),
+    /// A backup has something to say.
+    Backup(Box<crate::backup::News>),
     /// A hook has ended.
     Hook { up: bool, result: Result<String, HookFailure> },
     /// SIGTERM or SIGINT.

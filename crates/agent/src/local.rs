@@ -251,7 +251,13 @@ impl Agent {
         let now = Instant::now();
         let process = if local.is_running() {
             Process::Running
-        } else if local.monitor && !local.in_transit && local.start_at.is_some_and(|at| at <= now) {
+        } else if self.rebuild.holds_mysqld() {
+            Process::Down
+        } else if local.monitor
+            && !local.in_transit
+            && local.start_at.is_some_and(|at| at <= now)
+            && self.comeback.is_cleared()
+        {
             Process::StartDue
         } else {
             Process::Down
@@ -328,6 +334,7 @@ impl Agent {
         }
         local.role = role;
         local.set_look_every();
+        self.note_role();
         let deposed = matches!(
             self.local.role,
             Role::Fenced { .. }
@@ -390,7 +397,8 @@ impl Agent {
 
     /// Level-triggered: what is, what is wanted, what is next.
     pub(crate) async fn replan(&mut self) {
-        if self.local.op.is_some() || self.config.raft.witness {
+        // W4: the server is about to be ended, or what it has is not proved yet.
+        if self.local.op.is_some() || self.config.raft.witness || self.rebuild.holds_role() {
             return;
         }
         let now = Instant::now();
@@ -405,6 +413,7 @@ impl Agent {
         }
         troubles.extend(self.watch.stays.clone());
         troubles.extend(self.crash_loop());
+        troubles.extend(self.not_rewound());
         troubles.extend(self.watch.found_open());
         self.local.troubles = troubles;
         if self.local.stale {
@@ -421,15 +430,26 @@ impl Agent {
             let keep = steps.iter().take_while(|planned| fence(&planned.step)).count();
             steps.truncate(keep);
         }
-        self.local.doing =
-            steps.iter().map(|planned| format!("{} ({})", planned.step, planned.why)).collect();
+        let waits_for_comeback = !self.local.is_running()
+            && !self.local.in_transit
+            && self.local.monitor
+            && !self.comeback.is_cleared();
+        if !waits_for_comeback || !steps.is_empty() {
+            self.local.doing =
+                steps.iter().map(|planned| format!("{} ({})", planned.step, planned.why)).collect();
+        }
         if self.local.retry_at.is_some_and(|at| at > now) || steps.is_empty() {
             return;
         }
         self.local.retry_at = None;
         match steps.first().map(|planned| &planned.step) {
             // Nothing to do with the server's session: no worker needed.
-            Some(Step::StartMysqld) => self.start_mysqld(),
+            Some(Step::StartMysqld) => {
+                // Noted before it can do anything: what was known of its last life says nothing of the next.
+                self.life.is_over();
+                self.save_life().await;
+                self.start_mysqld();
+            }
             Some(Step::KillMysqld) => {
                 let why = steps.first().map(|planned| planned.why.clone()).unwrap_or_default();
                 self.kill_mysqld(&why);
@@ -481,6 +501,8 @@ impl Agent {
             self.local.variables = None;
         }
         self.watch_state(&state);
+        self.note_life(&state);
+        self.verify_rewind(&state);
         if self.watch.closed.on_look(&self.local.role, &state) {
             self.on_found_open();
         }
@@ -544,7 +566,9 @@ impl Agent {
         }
         LocalView {
             server,
-            unfit: configured_unfit(&self.config).or_else(|| unfit(&self.seen())),
+            unfit: configured_unfit(&self.config)
+                .or_else(|| unfit(&self.seen()))
+                .or_else(|| self.holes_are_back()),
             source_host: self.config.replication_host().to_owned(),
             source_port: self.config.mysql.port,
             wish: Some(wish(&self.config)),

@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::input::Input;
+use crate::purge::NO_EXPIRY;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +47,11 @@ impl Agent {
         self.local.in_transit = true;
         self.local.start_at = None;
         self.events.push(EventKind::Mysqld, "starting mysqld, read-only");
-        let (options, door, inputs) =
-            (options(&self.config), self.means.door.clone(), self.inputs_for_task());
+        let mut options = options(&self.config);
+        if self.purge.is_on() {
+            options.extra_args.push(NO_EXPIRY.to_owned());
+        }
+        let (door, inputs) = (self.means.door.clone(), self.inputs_for_task());
         tokio::spawn(async move {
             let input = match Mysqld::start(&options).await {
                 Ok(mysqld) => Input::Started(Box::new(mysqld)),
@@ -85,6 +89,8 @@ impl Agent {
             / u32::try_from(probe_interval_ms).unwrap_or(1);
         let mysqld = Arc::new(mysqld);
         self.watch(Arc::clone(&mysqld));
+        self.comeback.begin_anew();
+        self.life.begins(mysqld.start_id(), crate::boot::boot_id());
         let local = &mut self.local;
         local.in_transit = false;
         local.mysqld = Some(mysqld);
@@ -149,6 +155,7 @@ impl Agent {
     pub(crate) fn on_start_failed(&mut self, why: &str) {
         self.local.in_transit = false;
         self.events.push(EventKind::Trouble, format!("mysqld was not started: {why}"));
+        self.copy_did_not_start(why);
         self.local.mysqld_error = why.to_owned();
         self.schedule_start(0);
     }
@@ -157,6 +164,8 @@ impl Agent {
     pub(crate) fn on_no_data(&mut self, folder: PathBuf) {
         self.local.in_transit = false;
         self.local.mysqld_error = format!("the data folder {} holds no data", folder.display());
+        let why = self.local.mysqld_error.clone();
+        self.copy_did_not_start(&why);
         self.watch.on_no_data(folder);
         self.schedule_start(0);
     }
@@ -183,9 +192,11 @@ impl Agent {
 
     pub(crate) fn on_gone(&mut self, pid: i32, record: &ExitRecord) {
         self.local.in_transit = false;
+        self.comeback.begin_anew();
         let uptime = self.local.started.elapsed();
         let text = last_words(record);
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));
+        self.copy_did_not_start(&text);
         self.local.mysqld_error = text;
         self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));
     }

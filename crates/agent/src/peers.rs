@@ -3,18 +3,21 @@
 use crate::input::Input;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use xenon_api::{Call, Envelope, PATH_CALL, PATH_PEER, PROTOCOL_VERSION, Refusal, Reply};
-use xenon_channel::{Incoming, Outgoing};
+use xenon_api::{
+    Call, Envelope, PATH_CALL, PATH_PEER, PATH_STREAM, PROTOCOL_VERSION, Refusal, Reply, StreamRequest,
+};
+use xenon_channel::{Answer, Incoming, Outgoing};
 
 /// How long a call may wait for the loop's answer; the longest are waits for events.
 const CALL: Duration = Duration::from_secs(30);
 
 /// Answers one request of the channel.
-pub(crate) async fn handle(incoming: Incoming, inputs: mpsc::Sender<Input>) -> Outgoing {
+pub(crate) async fn handle(incoming: Incoming, inputs: mpsc::Sender<Input>) -> Answer {
     match incoming.path.as_str() {
-        PATH_PEER => on_message(&incoming, &inputs),
-        PATH_CALL => on_call(&incoming, &inputs).await,
-        other => Outgoing::text(404, format!("there is nothing at {other}")),
+        PATH_PEER => on_message(&incoming, &inputs).into(),
+        PATH_CALL => on_call(&incoming, &inputs).await.into(),
+        PATH_STREAM => on_stream(&incoming, &inputs).await,
+        other => Outgoing::text(404, format!("there is nothing at {other}")).into(),
     }
 }
 
@@ -42,6 +45,38 @@ fn on_message(incoming: &Incoming, inputs: &mpsc::Sender<Input>) -> Outgoing {
     match inputs.try_send(Input::Peer(envelope)) {
         Ok(()) => Outgoing { status: 200, body: b"{}".to_vec() },
         Err(_) => Outgoing::text(503, "this agent is behind with its messages"),
+    }
+}
+
+/// A member proves who it is as with every message; whether it may have what it asks for, and whether that can be had
+/// now, the loop decides.
+async fn on_stream(incoming: &Incoming, inputs: &mpsc::Sender<Input>) -> Answer {
+    let request: StreamRequest = match serde_json::from_slice(&incoming.body) {
+        Ok(request) => request,
+        Err(error) => {
+            return Outgoing::text(400, format!("not a request that this agent understands: {error}")).into();
+        }
+    };
+    if request.version != PROTOCOL_VERSION {
+        let (theirs, ours) = (request.version, PROTOCOL_VERSION);
+        return Outgoing::text(400, format!("this agent speaks version {ours}, the sender {theirs}")).into();
+    }
+    if !incoming.peer.is_named(request.from.as_str()) {
+        let names = incoming.peer.names();
+        return Outgoing::text(403, format!("the certificate names {names}, not {}", request.from)).into();
+    }
+    let (reply, answer) = oneshot::channel();
+    if inputs.send(Input::Stream { request, reply }).await.is_err() {
+        return Outgoing::text(503, "this agent is stopping").into();
+    }
+    match tokio::time::timeout(CALL, answer).await {
+        Ok(Ok(Ok(stream))) => stream.into(),
+        Ok(Ok(Err(why))) => Outgoing::text(409, why).into(),
+        Ok(Err(_)) => Outgoing::text(503, "this agent is stopping").into(),
+        Err(_) => {
+            Outgoing::text(503, format!("this agent did not come to an answer within {} s", CALL.as_secs()))
+                .into()
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::store::{StoreError, write_both};
 use std::fs::File;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -51,4 +51,18 @@ impl Saver {
             Ok(Err(_)) | Err(_) => Err(stalled()),
         }
     }
+}
+
+/// A small file that is there as it was or as it is to be, whatever happens meanwhile.
+pub(crate) async fn write_note(path: &Path, bytes: Vec<u8>) -> io::Result<()> {
+    let path = path.to_owned();
+    let write = move || {
+        let new = path.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(&bytes)?;
+        file.sync_data()?;
+        std::fs::rename(&new, &path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

@@ -24,6 +24,7 @@ impl Agent {
         self.local.promoted = Some(term);
         self.local.was_primary = true;
         self.local.failures = 0;
+        self.note_promoted(term);
         let timing = self.events.promoted(term);
         let took = timing.map_or(String::new(), |timing| {
             let phases: Vec<_> = timing.phases.iter().map(|(name, ms)| format!("{name} {ms:.1}")).collect();
@@ -85,6 +86,7 @@ impl Agent {
             Step::CloseWrites if !self.local.drain_timed_out => self.local.drain_timed_out = false,
             Step::KillSessions => self.local.sessions_killed = true,
             Step::PointAnew { .. } | Step::ForgetSource => self.logs.expire(),
+            Step::WakeReplication => self.watch.on_woken(),
             Step::EnsureAccount => self.local.account_checked = true,
             Step::SetVariables { role } => self.local.variables = Some(*role),
             Step::StartReceiver | Step::StartApplier => {

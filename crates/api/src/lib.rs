@@ -2,18 +2,24 @@
 //!
 //! Everything here is plain data with a JSON form. Paths of the agents' channel:
 //! [`PATH_PEER`] takes an [`Envelope`] (one-way, answered by `{}`), [`PATH_CALL`] takes a [`Call`] and
-//! answers with a [`Reply`].
+//! answers with a [`Reply`], [`PATH_STREAM`] takes a [`StreamRequest`] and answers with a stream.
 
 mod call;
 mod event;
+mod job;
 mod status;
+mod stream;
 
 pub use call::{Call, Refusal, Reply, Request, Response, SwitchoverPlan};
 pub use event::{Event, EventKind, EventPage};
-pub use status::{
-    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,
-    TimingStatus,
+pub use job::{
+    BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions,
 };
+pub use status::{
+    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,
+    ReplicationStatus, TimingStatus,
+};
+pub use stream::{StreamRequest, Wanted};
 
 use serde::{Deserialize, Serialize};
 use xenon_election::{Message, NodeId};
@@ -24,6 +30,9 @@ pub const PATH_PEER: &str = "/peer/v1/message";
 
 /// Where the command line posts [`Call`]s.
 pub const PATH_CALL: &str = "/peer/v1/call";
+
+/// Where agents ask each other for a [`StreamRequest`].
+pub const PATH_STREAM: &str = "/peer/v1/stream";
 
 /// Version of these words; an agent of another major version is refused with both named.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -108,7 +108,7 @@ impl Boundary {
             }
             (false, Piece::Query(Query::XaCommit)) => Some(TransactionKind::XaCommit),
             (_, Piece::Query(Query::XaRollback)) => Some(TransactionKind::XaRollback),
-            (false, Piece::Query(Query::Statement)) => Some(TransactionKind::Ddl),
+            (false, Piece::Query(Query::Statement { .. })) => Some(TransactionKind::Ddl),
             (false, Piece::Payload) => Some(TransactionKind::Dml),
             (true, Piece::Query(Query::Commit | Query::Rollback)) if !open.has_content => {
                 Some(TransactionKind::Empty)
@@ -116,7 +116,7 @@ impl Boundary {
             (true, Piece::Query(Query::Commit | Query::Rollback) | Piece::Xid) => Some(TransactionKind::Dml),
             (true, Piece::XaPrepare { one_phase: true }) => Some(TransactionKind::Dml),
             (true, Piece::XaPrepare { one_phase: false }) => Some(TransactionKind::XaPrepare),
-            (true, Piece::Query(Query::Statement) | Piece::Part | Piece::BeforeStatement) => {
+            (true, Piece::Query(Query::Statement { .. }) | Piece::Part | Piece::BeforeStatement) => {
                 open.has_content = true;
                 None
             }
@@ -175,12 +175,31 @@ impl Boundary {
         Ok(Transaction {
             gtid: open.gtid.gtid,
             kind,
+            in_two_phases: is_in_two_phases(kind, event.piece),
             compressed: event.piece == Piece::Payload,
             start: open.start,
             end: event.start + u64::from(event.header.event_bytes),
             server_id: open.server_id,
             original_commit_us: open.gtid.original_commit_us,
         })
+    }
+}
+
+/// By its last event: see [`Transaction::in_two_phases`].
+fn is_in_two_phases(kind: TransactionKind, last: Piece) -> bool {
+    match kind {
+        // Nothing was done in the engine.
+        TransactionKind::Empty => true,
+        TransactionKind::Ddl => matches!(last, Piece::Query(Query::Statement { undone: true })),
+        // Without an XID it ends with a COMMIT that means nothing to the engine. The server compresses nothing that tables
+        // without transactions have part in.
+        TransactionKind::Dml => {
+            matches!(last, Piece::Xid | Piece::Payload | Piece::XaPrepare { one_phase: true })
+        }
+        // The first half is undone as a whole; without the second half the first one stays prepared, as it does where the
+        // second half never came (seen on 9.7.4).
+        TransactionKind::XaPrepare | TransactionKind::XaCommit | TransactionKind::XaRollback => true,
+        TransactionKind::Incident => false,
     }
 }
 

@@ -9,6 +9,9 @@ pub struct Transaction {
     pub gtid: Option<Gtid>,
     /// What it is.
     pub kind: TransactionKind,
+    /// The engine has prepared it before it was written here, and commits it afterwards: recovery undoes it if it finds it
+    /// prepared and not in the log (W1). Not so what was done to tables without transactions.
+    pub in_two_phases: bool,
     /// Its events are compressed (`binlog_transaction_compression`), so what they do was not looked at.
     pub compressed: bool,
     /// Where its first event begins, bytes from the start of the file.

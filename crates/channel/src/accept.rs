@@ -99,7 +99,12 @@ impl Acceptor {
             identity: Mutex::new(identity),
             handshakes: Mutex::default(),
             seats: Seats::new(limits.max_connections, limits.max_connections_per_peer),
-            shared: Arc::new(Shared { bodies: Semaphore::new(bodies), limits, handler }),
+            shared: Arc::new(Shared {
+                bodies: Semaphore::new(bodies),
+                streams: Seats::new(limits.max_streams, limits.max_streams_per_peer),
+                limits,
+                handler,
+            }),
             log: Log::default(),
         }
     }

@@ -1,7 +1,9 @@
 //! The calling side.
 
 use crate::error::{ChannelError, is_stale};
+use crate::frames::{Reader, STREAM_TYPE};
 use crate::identity::Identity;
+use crate::inflow::{Inflow, StreamBounds};
 use crate::limits::ClientOptions;
 use crate::pool::{Connection, Pool, Progress, Stage};
 use http_body_util::{BodyExt, Full, Limited};
@@ -10,6 +12,7 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -99,6 +102,47 @@ impl Client {
         body: Bytes,
         deadline: Duration,
     ) -> Result<Bytes, ChannelError> {
+        let pool = self.pool(peer)?;
+        let call = self.prepare(&pool, path, body)?;
+        // On the heap: the states of connecting and TLS are large, and the caller's future holds them all.
+        match timeout(deadline, Box::pin(call.run())).await {
+            Ok(answer) => answer,
+            Err(_) => Err(call.timed_out(deadline)),
+        }
+    }
+
+    /// Sends `request` as JSON to `path` of the node `peer`, whose answer is a stream.
+    ///
+    /// `deadline` counts to the head of the answer; from there on `bounds` holds. The stream has a connection of its
+    /// own, which ends with it. The request is sent once.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn open<Req>(
+        &self,
+        peer: &str,
+        path: &str,
+        request: &Req,
+        deadline: Duration,
+        bounds: StreamBounds,
+    ) -> Result<Inflow, ChannelError>
+    where
+        Req: Serialize + ?Sized,
+    {
+        let body = serde_json::to_vec(request).map_err(|error| ChannelError::Protocol {
+            peer: peer.to_owned(),
+            reason: format!("the request to {path} cannot be written as JSON: {error}"),
+        })?;
+        let pool = self.pool(peer)?;
+        let call = self.prepare(&pool, path, Bytes::from(body))?;
+        match timeout(deadline, Box::pin(call.open(bounds))).await {
+            Ok(answer) => answer,
+            Err(_) => Err(call.timed_out(deadline)),
+        }
+    }
+
+    fn prepare<'a>(&self, pool: &'a Pool, path: &'a str, body: Bytes) -> Result<Call<'a>, ChannelError> {
+        let peer = &pool.endpoint;
         let limit = self.inner.options.max_request_bytes;
         if body.len() > limit {
             let detail = format!("{} bytes, the limit is {limit}", body.len());
@@ -107,20 +151,8 @@ impl Client {
         let uri = path.parse::<Uri>().ok().filter(|_| path.starts_with('/')).ok_or_else(|| {
             ChannelError::Protocol { peer: peer.to_owned(), reason: format!("{path:?} is no path") }
         })?;
-        let pool = self.pool(peer)?;
-        let call = Call {
-            pool: &pool,
-            uri,
-            path,
-            body,
-            max_response_bytes: self.inner.options.max_response_bytes,
-            progress: Progress::new(),
-        };
-        // On the heap: the states of connecting and TLS are large, and the caller's future holds them all.
-        match timeout(deadline, Box::pin(call.run())).await {
-            Ok(answer) => answer,
-            Err(_) => Err(call.timed_out(deadline)),
-        }
+        let max_response_bytes = self.inner.options.max_response_bytes;
+        Ok(Call { pool, uri, path, body, max_response_bytes, progress: Progress::new() })
     }
 
     /// Whether a connection to `peer` is open, or a call in progress may have one.
@@ -177,12 +209,43 @@ impl Call<'_> {
                 Err(error) => return Err(self.broken(&error)),
             }
         }
+        let (fresh, response) = self.ask_anew().await?;
+        self.finish(fresh, response).await
+    }
+
+    async fn open(&self, bounds: StreamBounds) -> Result<Inflow, ChannelError> {
+        let slot = self.pool.streams.clone().acquire_owned().await;
+        let slot = slot.map_err(|_| self.protocol("the client is closed"))?;
+        let (connection, response) = self.ask_anew().await?;
+        if !response.status().is_success() {
+            let refused = self.finish(connection, response).await;
+            return Err(refused.err().unwrap_or_else(|| self.protocol("it refused without a word")));
+        }
+        if response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes) != Some(STREAM_TYPE.as_bytes()) {
+            return Err(self.protocol(&format!("its answer to {} is no stream", self.path)));
+        }
+        Ok(Inflow {
+            peer: self.pool.endpoint.clone(),
+            path: self.path.to_owned(),
+            naming: self.pool.naming,
+            bounds,
+            body: response.into_body(),
+            reader: Reader::default(),
+            hash: Sha256::new(),
+            bytes: 0,
+            end: None,
+            _connection: connection,
+            _slot: slot,
+        })
+    }
+
+    async fn ask_anew(&self) -> Result<(Connection, Response<Incoming>), ChannelError> {
         let limit = self.pool.connect_timeout;
         let connected = timeout(limit, self.pool.connect(&self.progress)).await;
         let mut fresh = connected.map_err(|_| self.timed_out(limit))??;
         self.progress.enter(Stage::Answer);
         match fresh.send(self.request()).await {
-            Ok(response) => self.finish(fresh, response).await,
+            Ok(response) => Ok((fresh, response)),
             Err(error) => Err(self.broken(&error)),
         }
     }

@@ -81,10 +81,34 @@ pub enum ChannelError {
         peer: String,
         /// The path that was called.
         path: String,
-        /// `request to` or `answer from`.
+        /// `request to`, `answer from` or `stream from`.
         what: &'static str,
         /// The limit, or the peer's words about its own.
         detail: String,
+    },
+    /// The connection ended before the stream did: what came of it is a part.
+    #[error(
+        "{path} of {peer} was cut off after {bytes} bytes: {reason}; check that xenon still runs there, and try again"
+    )]
+    CutOff {
+        /// The endpoint that was called.
+        peer: String,
+        /// The path that was called.
+        path: String,
+        /// Bytes that came before.
+        bytes: u64,
+        /// What the system said.
+        reason: String,
+    },
+    /// The sender gave up in the middle of a stream: what came of it is a part.
+    #[error("{peer} could not send all of {path}: {reason}")]
+    SourceFailed {
+        /// The endpoint that was called.
+        peer: String,
+        /// The path that was called.
+        path: String,
+        /// The sender's words.
+        reason: String,
     },
     /// The two sides do not understand each other: no TLS, no HTTP, not the JSON that was expected.
     #[error(
@@ -109,6 +133,8 @@ impl ChannelError {
             | Self::WrongPeer { peer, .. }
             | Self::Refused { peer, .. }
             | Self::TooLarge { peer, .. }
+            | Self::CutOff { peer, .. }
+            | Self::SourceFailed { peer, .. }
             | Self::Protocol { peer, .. } => peer,
         }
     }

@@ -1,6 +1,7 @@
 //! What a server hands to its owner, and what it gets back.
 
 use crate::names::{self, CLI_NAME, Naming};
+use crate::outflow::StreamedAnswer;
 use hyper::body::Bytes;
 use rustls::CertificateError;
 use rustls::client::verify_server_name;
@@ -13,9 +14,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 /// The future that a [`Handler`] returns.
-pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Outgoing> + Send + 'a>>;
+pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
-/// Answers requests. Every `Fn(Incoming) -> impl Future<Output = Outgoing>` is one.
+/// Answers requests. Every `Fn(Incoming) -> impl Future<Output = impl Into<Answer>>` is one.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
     ///
@@ -25,13 +26,15 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(&self, incoming: Incoming) -> HandlerFuture<'_>;
 }
 
-impl<F, R> Handler for F
+impl<F, R, A> Handler for F
 where
     F: Fn(Incoming) -> R + Send + Sync + 'static,
-    R: Future<Output = Outgoing> + Send + 'static,
+    R: Future<Output = A> + Send + 'static,
+    A: Into<Answer>,
 {
     fn handle(&self, incoming: Incoming) -> HandlerFuture<'_> {
-        Box::pin(self(incoming))
+        let answer = self(incoming);
+        Box::pin(async move { answer.await.into() })
     }
 }
 
@@ -44,6 +47,27 @@ pub struct Incoming {
     pub path: String,
     /// The body, complete and within [`crate::Limits::max_body_bytes`].
     pub body: Bytes,
+}
+
+/// What answers a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// All of it.
+    Whole(Outgoing),
+    /// Bytes of unknown length, for a caller that used [`crate::Client::open`].
+    Stream(StreamedAnswer),
+}
+
+impl From<Outgoing> for Answer {
+    fn from(whole: Outgoing) -> Self {
+        Self::Whole(whole)
+    }
+}
+
+impl From<StreamedAnswer> for Answer {
+    fn from(stream: StreamedAnswer) -> Self {
+        Self::Stream(stream)
+    }
 }
 
 /// The answer to one request.

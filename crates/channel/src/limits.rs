@@ -28,6 +28,11 @@ pub struct Limits {
     pub max_connections: usize,
     /// And so many of them with the same certificate: one peer gone mad leaves room for the others.
     pub max_connections_per_peer: usize,
+    /// Streams at once, each on a connection of its own; one more is answered with 503. Far below
+    /// [`Limits::max_connections`], so that they leave room for heartbeats.
+    pub max_streams: usize,
+    /// And so many of them to owners of the same certificate.
+    pub max_streams_per_peer: usize,
     /// Connections that have not shown a certificate yet; for one more, the oldest of them is closed.
     pub max_handshakes: usize,
     /// From accepting a connection to the end of its TLS handshake.
@@ -40,6 +45,11 @@ pub struct Limits {
     pub handler_timeout: Duration,
     /// From the handler's answer to its last byte having been taken by the network.
     pub response_timeout: Duration,
+    /// How long the network may take nothing of a stream: a slow reader is waited for, a silent one is not. Some
+    /// megabytes wait in the sockets' buffers, so that a very slow one looks silent now and then.
+    pub stream_stall_timeout: Duration,
+    /// How long the source of a stream may be silent.
+    pub stream_source_timeout: Duration,
     /// How long a connection is kept without a request.
     pub idle_timeout: Duration,
     /// How long [`crate::Server::shutdown`] waits for requests in progress.
@@ -55,12 +65,16 @@ impl Default for Limits {
             max_head_bytes: 16 << 10,
             max_connections: 256,
             max_connections_per_peer: 64,
+            max_streams: 8,
+            max_streams_per_peer: 4,
             max_handshakes: 64,
             handshake_timeout: Duration::from_secs(5),
             head_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(15),
             handler_timeout: Duration::from_secs(600),
             response_timeout: Duration::from_secs(15),
+            stream_stall_timeout: Duration::from_secs(120),
+            stream_source_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(90),
             shutdown_grace: Duration::from_secs(2),
         }
@@ -78,6 +92,9 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// Calls to one peer in progress at once (each needs its own connection); further ones wait within their deadline.
     pub max_connections_per_peer: usize,
+    /// Streams from one peer at once (each has its own connection, beside those of calls); further ones wait within
+    /// their deadline.
+    pub max_streams_per_peer: usize,
     /// Connections to one peer that are kept open between calls.
     pub max_idle_per_peer: usize,
     /// How long a message of a [`crate::Link`] is worth delivering, counted from `send`.
@@ -91,6 +108,7 @@ impl Default for ClientOptions {
             max_response_bytes: 4 << 20,
             connect_timeout: Duration::from_secs(3),
             max_connections_per_peer: 16,
+            max_streams_per_peer: 4,
             max_idle_per_peer: 2,
             link_deadline: Duration::from_secs(1),
         }

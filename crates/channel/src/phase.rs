@@ -25,6 +25,10 @@ pub(crate) enum Phase {
     Handling,
     /// Writing the answer.
     Responding,
+    /// Writing a stream: waiting for its source.
+    Streaming,
+    /// Writing a stream: waiting for the network.
+    Stalled,
 }
 
 impl Phase {
@@ -35,6 +39,8 @@ impl Phase {
             Self::Body => limits.request_timeout,
             Self::Handling => limits.handler_timeout,
             Self::Responding => limits.response_timeout,
+            Self::Streaming => limits.stream_source_timeout,
+            Self::Stalled => limits.stream_stall_timeout,
         }
     }
 }
@@ -70,6 +76,15 @@ impl PhaseClock {
         *state = (next, since);
     }
 
+    /// The network took some bytes, or none: of a stream, only the time in which it takes none is limited.
+    fn wrote(&self, polled: &Poll<io::Result<usize>>) {
+        match (polled, self.phase()) {
+            (Poll::Ready(Ok(_)), Phase::Streaming | Phase::Stalled) => self.enter(Phase::Streaming),
+            (Poll::Pending, Phase::Streaming) => self.enter(Phase::Stalled),
+            _ => {}
+        }
+    }
+
     fn enter_from(&self, expected: Phase, next: Phase) {
         if self.phase() == expected {
             self.enter(next);
@@ -100,14 +115,21 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Observed<IO> {
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Observed<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.clock.wrote(&polled);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_flush(cx);
+        if polled.is_pending() {
+            self.clock.enter_from(Phase::Streaming, Phase::Stalled);
+        }
         if let Poll::Ready(Ok(())) = polled {
             // An answer is queued as a whole before it is flushed, so the first flush after it is its end.
             self.clock.enter_from(Phase::Responding, Phase::Idle);
+            // What the source gave has left: from here on it is waited for, and not the network.
+            self.clock.enter_from(Phase::Stalled, Phase::Streaming);
         }
         polled
     }
@@ -121,7 +143,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Observed<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.clock.wrote(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

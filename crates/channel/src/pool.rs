@@ -33,6 +33,8 @@ pub(crate) struct Pool {
     pub(crate) host: HeaderValue,
     /// One permit a call in progress.
     pub(crate) slots: Semaphore,
+    /// One permit a stream in progress.
+    pub(crate) streams: Arc<Semaphore>,
     name: ServerName<'static>,
     tls: TlsConnector,
     resolver: Arc<Resolver>,
@@ -59,6 +61,7 @@ impl Pool {
             naming: identity.naming(),
             host: HeaderValue::from_str(endpoint).map_err(|_| bad())?,
             slots: Semaphore::new(max_calls),
+            streams: Arc::new(Semaphore::new(options.max_streams_per_peer.clamp(1, Semaphore::MAX_PERMITS))),
             name: identity.naming().server_name(endpoint).ok_or_else(bad)?,
             tls: TlsConnector::from(identity.client_config()),
             resolver: Arc::new(Resolver::new(host, port)),

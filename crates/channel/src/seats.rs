@@ -1,5 +1,5 @@
-//! Connections with a verified certificate: how many in all, and how many of each certificate, so that one peer gone mad
-//! cannot keep the others out.
+//! Connections with a verified certificate, and streams: how many in all, and how many of each certificate, so that one
+//! peer gone mad cannot keep the others out.
 
 use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;

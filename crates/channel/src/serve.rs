@@ -1,9 +1,12 @@
 //! One connection of the server, from its verified certificate to its end.
 
-use crate::handler::{Handler, Incoming, Outgoing, Peer};
+use crate::frames::STREAM_TYPE;
+use crate::handler::{Answer, Handler, Incoming, Outgoing, Peer};
 use crate::limits::Limits;
+use crate::outflow::Flowing;
 use crate::phase::{Observed, Phase, PhaseClock};
-use http_body_util::{BodyExt, Full};
+use crate::seats::Seats;
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Bytes, Incoming as HttpBody};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
@@ -28,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) handler: Arc<dyn Handler>,
     /// One permit a byte of [`Limits::max_bodies_bytes`].
     pub(crate) bodies: Semaphore,
+    /// One a stream in progress.
+    pub(crate) streams: Arc<Seats>,
 }
 
 /// Serves `io` until it closes, breaks a limit, or `stop` turns true and the request in progress is answered.
@@ -92,17 +97,31 @@ async fn answer(
     peer: Peer,
     shared: &Shared,
     clock: &PhaseClock,
-) -> Response<Full<Bytes>> {
+) -> Response<Either<Full<Bytes>, Flowing>> {
     clock.enter(Phase::Body);
-    let outgoing = match receive(request, peer, shared).await {
+    let certificate = peer.certificate().clone();
+    let answer = match receive(request, peer, shared).await {
         Ok((incoming, _bodies)) => {
             clock.enter(Phase::Handling);
             shared.handler.handle(incoming).await
         }
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into(),
+    };
+    let outgoing = match answer {
+        Answer::Whole(outgoing) => outgoing,
+        Answer::Stream(stream) => match shared.streams.take(&certificate) {
+            Ok(seat) => {
+                clock.enter(Phase::Streaming);
+                let mut response = Response::new(Either::Right(Flowing::new(stream, clock.clone(), seat)));
+                let kind = HeaderValue::from_static(STREAM_TYPE);
+                response.headers_mut().insert(CONTENT_TYPE, kind);
+                return response;
+            }
+            Err(_) => Outgoing::text(503, "too many streams at once; try again later"),
+        },
     };
     clock.enter(Phase::Responding);
-    respond(outgoing)
+    respond(outgoing).map(Either::Left)
 }
 
 /// Reads a request within the limits; the permit counts its body until the handler is done.

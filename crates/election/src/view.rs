@@ -4,6 +4,7 @@ use crate::core::{Election, Role};
 use crate::effect::Directive;
 use crate::event::State;
 use crate::ids::NodeId;
+use crate::message::LeaderInfo;
 use crate::record::Record;
 
 impl Election {
@@ -33,6 +34,11 @@ impl Election {
         }
     }
 
+    /// The record as it stands in memory is on disk (S1).
+    pub fn is_saved(&self) -> bool {
+        self.unsaved.is_none()
+    }
+
     /// The leader of the current term that this node hears or is.
     pub fn leader(&self) -> Option<&NodeId> {
         match &self.role {
@@ -40,6 +46,12 @@ impl Election {
             _ if self.leader_fresh => self.leader.as_ref().map(|known| &known.id),
             _ => None,
         }
+    }
+
+    /// The leader that this node follows and hears, and what it said of its server last.
+    pub fn followed(&self) -> Option<(&NodeId, &LeaderInfo)> {
+        let known = self.leader.as_ref().filter(|_| self.leader_fresh)?;
+        Some((&known.id, &known.info))
     }
 
     /// This node leads and its marker is acknowledged.

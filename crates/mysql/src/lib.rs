@@ -5,14 +5,20 @@
 //! | look at the server | [`Door::observe`] |
 //! | see whether it still serves | [`Door::probe`] |
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
+//! | make room in the binlog | [`Door::purge_binlogs`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
+//! | cut off what only a dead primary has | [`binlog_tail_outside`], [`keep_tail`], [`Rewind`] |
+//! | copy a server's data, prove a copy, put it in place | [`Door::clone_data`], [`Scratch`], [`Swap`] |
+//! | make a backup, check it, bring it back | [`take_backup`], [`check_backup`], [`copy_backup`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
 //! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
 
 mod abandoned;
+mod backup;
 mod commits;
 mod control;
+mod copy;
 mod dialect;
 mod disk;
 mod door;
@@ -23,16 +29,27 @@ mod look;
 mod options;
 mod places;
 mod process;
+mod purge;
+mod quarantine;
 mod session;
 mod work;
 
+pub use backup::{
+    BackupFile, BackupOrder, BackupOrigin, BackupPhase, BackupProgress, BackupRoom, Manifest, abandon_backup,
+    check_backup, check_backup_target, copy_backup, read_backup, take_backup,
+};
 pub use control::{
     AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,
 };
+pub use copy::{
+    CloneFrom, CloneLimits, CloneOrder, Cloned, CopyError, CopyProgress, Donor, FolderFacts, Layout, LeftOut,
+    LogsOutside, Scratch, ScratchOptions, ServerFacts, Swap, SwapState, WorkFolder, check_complete,
+    folder_facts, own_like, strip_identity, sync_all,
+};
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
-    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, binlog_tail_outside,
-    position_on_disk,
+    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, REWIND_STEPS, Rewind, RewindError,
+    binlog_tail_outside, position_on_disk,
 };
 pub use door::Door;
 pub use error::SqlError;
@@ -40,5 +57,11 @@ pub use options::{DoorOptions, Secret};
 pub use places::Places;
 pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
-    find_mysqld, folder_of,
+    find_mysqld, folder_of, mysqld_version,
 };
+pub use purge::Purged;
+pub use quarantine::{
+    Dropped, DroppedTransaction, QuarantineError, Summary as QuarantineSummary, keep_tail, kept_bytes,
+    kind_in_words, quarantine_of,
+};
+pub use xenon_binlog::Transaction as TailTransaction;

@@ -18,6 +18,9 @@ pub mod observation;
 mod opened;
 mod patience;
 mod promote;
+pub mod purge;
+pub mod rebuild;
+pub mod rewind;
 mod role;
 mod step;
 
@@ -26,6 +29,7 @@ pub use commits::{Commits, DEAF_MS, LOST_MS, Standstill, WEDGED_MS, WEDGED_UNSUR
 pub use depose::looks_like_primary;
 pub use faults::{Faults, Folder};
 pub use fitness::unfit;
+pub use follow::lacks_purged;
 pub use freeze::freezable;
 pub use hindrances::{Hindrance, Work, hindrances};
 pub use opened::ClosedWatch;

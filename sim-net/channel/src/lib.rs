@@ -12,16 +12,22 @@ mod client;
 mod cluster_ca;
 #[path = "../../../crates/channel/src/error.rs"]
 mod error;
+#[path = "../../../crates/channel/src/frames.rs"]
+mod frames;
 #[path = "../../../crates/channel/src/handler.rs"]
 mod handler;
 #[path = "../../../crates/channel/src/identity.rs"]
 mod identity;
+#[path = "../../../crates/channel/src/inflow.rs"]
+mod inflow;
 #[path = "../../../crates/channel/src/limits.rs"]
 mod limits;
 #[path = "../../../crates/channel/src/link.rs"]
 mod link;
 #[path = "../../../crates/channel/src/names.rs"]
 mod names;
+#[path = "../../../crates/channel/src/outflow.rs"]
+mod outflow;
 #[path = "../../../crates/channel/src/own_ca.rs"]
 mod own_ca;
 #[path = "../../../crates/channel/src/phase.rs"]
@@ -42,10 +48,13 @@ mod sockets;
 
 pub use client::Client;
 pub use error::ChannelError;
-pub use handler::{Handler, HandlerFuture, Incoming, Outgoing, Peer};
+pub use frames::EndMark;
+pub use handler::{Answer, Handler, HandlerFuture, Incoming, Outgoing, Peer};
 pub use hyper::body::Bytes;
 pub use identity::{Identity, IdentityError};
+pub use inflow::{Inflow, StreamBounds};
 pub use limits::{ClientOptions, Limits};
 pub use link::{Link, LinkState};
 pub use names::CLI_NAME;
+pub use outflow::{HungUp, Outflow, StreamedAnswer, stream};
 pub use server::{BindError, Server, ServerState};

@@ -20,7 +20,9 @@ pub use control::Control;
 pub use door::Door;
 pub use process::Mysqld;
 pub use real::{
-    Applied, DiskError, DiskLimits, DoorOptions, Ensured, ExitRecord, ExitSeen, Frozen, LogPlaces,
-    MarkerWritten, MysqldOptions, Places, ReadOnlyOutcome, RestartDecision, RestartPolicy, Secret, SeenBy,
-    SqlError, StartError, folder_of, position_on_disk,
+    Applied, BackupOrigin, BinlogTail, DiskError, DiskLimits, DoorOptions, Dropped, Ensured, ExitRecord,
+    ExitSeen, Frozen, LogPlaces, MarkerWritten, MysqldOptions, Places, Purged, ReadOnlyOutcome,
+    RestartDecision, RestartPolicy, Rewind, RewindError, Secret, SeenBy, SqlError, StartError,
+    TailTransaction, binlog_tail_outside, folder_of, keep_tail, kept_bytes, kind_in_words, position_on_disk,
+    quarantine_of,
 };

@@ -7,4 +7,5 @@ mod link;
 mod own_ca;
 mod recovery;
 mod round_trip;
+mod stream;
 mod trust;

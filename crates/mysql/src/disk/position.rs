@@ -120,13 +120,7 @@ impl FileSeen {
 /// The folder's own server must be the one that was seen: another one's `gtid_purged` would be added to its set.
 pub(super) fn must_be_the_same(places: &LogPlaces) -> Result<(), DiskError> {
     let Some(wanted) = places.server_uuid else { return Ok(()) };
-    let path = places.data_dir.join("auto.cnf");
-    let text = std::fs::read_to_string(&path).map_err(|source| DiskError::Io { path, source })?;
-    let found = text.lines().find_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        (name.trim() == "server-uuid" || name.trim() == "server_uuid").then_some(value.trim())
-    });
-    let found = found.unwrap_or_default();
+    let found = named_in(&places.data_dir)?;
     match found.parse::<Uuid>() {
         Ok(uuid) if uuid == wanted => Ok(()),
         _ => Err(DiskError::OtherServer {
@@ -135,4 +129,19 @@ pub(super) fn must_be_the_same(places: &LogPlaces) -> Result<(), DiskError> {
             wanted: wanted.to_string(),
         }),
     }
+}
+
+/// The `server_uuid` of the folder's server; `None` when it names none.
+pub(super) fn server_uuid_in(data_dir: &Path) -> Result<Option<Uuid>, DiskError> {
+    Ok(named_in(data_dir)?.parse().ok())
+}
+
+fn named_in(data_dir: &Path) -> Result<String, DiskError> {
+    let path = data_dir.join("auto.cnf");
+    let text = std::fs::read_to_string(&path).map_err(|source| DiskError::Io { path, source })?;
+    let found = text.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == "server-uuid" || name.trim() == "server_uuid").then_some(value.trim())
+    });
+    Ok(found.unwrap_or_default().to_owned())
 }

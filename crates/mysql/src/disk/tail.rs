@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use xenon_binlog::{LogKind, Outside};
+use xenon_binlog::{LogKind, Outside, Transaction, TransactionKind};
 use xenon_gtid::{Gtid, GtidSet};
 
 use super::dead::must_be_dead;
 use super::files::{listed, previous, read};
 use super::position::{must_be_the_same, trusted_binlog};
 use super::{Budget, DiskError, DiskLimits, LogPlaces, within};
+
+/// So many transactions of a tail are told one by one.
+const LISTED_MAX: usize = 10_000;
 
 /// The transactions of a binary log that are not in a set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +30,24 @@ pub struct BinlogTail {
     pub count: u64,
     /// A transaction of the set behind the first that is not in it: then no cut takes off just these.
     pub inside_after: Option<Gtid>,
+    /// The first of them, in order, each with the number of its file: 0 is [`BinlogTail::file`].
+    pub transactions: Vec<(usize, Transaction)>,
+    /// The first that recovery does not undo.
+    pub not_undone: Option<Transaction>,
+    /// The first that is not empty and stands in a file before the last.
+    pub in_earlier_file: Option<Transaction>,
+    /// The server died with the last file open, so its recovery will look there for what is to be committed.
+    pub in_use: bool,
+    /// What `gtid_executed` would be after a start, these transactions included.
+    pub executed: GtidSet,
 }
 
 impl BinlogTail {
+    /// All files of the tail, in order.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.file).chain(&self.later_files)
+    }
+
     /// From `start` on nothing is in the set.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -71,10 +89,21 @@ fn tail(places: &LogPlaces, set: GtidSet, budget: &mut Budget) -> Result<Option<
         return Err(DiskError::NotInTheFiles { why: why.to_owned() });
     };
 
-    let (mut outside, mut begins_in, mut whole_until) = (Outside::of(set), None, 0);
+    let (mut outside, mut begins_in, mut whole_until, mut in_use) = (Outside::of(set), None, 0, false);
+    let mut seen = Seen::default();
+    let mut executed = places.purged.clone();
+    let last = files.len().saturating_sub(1);
     for (number, path) in files.iter().enumerate().skip(from) {
-        let summary = read(LogKind::Binlog, path, budget, |transaction| outside.see(transaction))?;
-        whole_until = summary.whole_until;
+        let is_last = number == last;
+        let summary = read(LogKind::Binlog, path, budget, |transaction| {
+            let before = outside.count();
+            outside.see(transaction);
+            if outside.count() > before {
+                seen.see(number, is_last, transaction);
+            }
+        })?;
+        executed.union_with(&summary.all());
+        (whole_until, in_use) = (summary.whole_until, summary.in_use);
         if begins_in.is_none() && outside.start().is_some() {
             begins_in = Some(number);
         }
@@ -91,5 +120,32 @@ fn tail(places: &LogPlaces, set: GtidSet, budget: &mut Budget) -> Result<Option<
         gtids: outside.gtids().clone(),
         count: outside.count(),
         inside_after: outside.inside_after(),
+        transactions: seen.listed.into_iter().map(|(of, transaction)| (of - number, transaction)).collect(),
+        not_undone: seen.not_undone,
+        in_earlier_file: seen.in_earlier_file,
+        in_use,
+        executed,
     }))
+}
+
+/// What of the tail is kept beside its set.
+#[derive(Default)]
+struct Seen {
+    listed: Vec<(usize, Transaction)>,
+    not_undone: Option<Transaction>,
+    in_earlier_file: Option<Transaction>,
+}
+
+impl Seen {
+    fn see(&mut self, file: usize, is_last: bool, transaction: &Transaction) {
+        if self.listed.len() < LISTED_MAX {
+            self.listed.push((file, *transaction));
+        }
+        if !transaction.in_two_phases {
+            self.not_undone.get_or_insert(*transaction);
+        }
+        if !is_last && transaction.kind != TransactionKind::Empty {
+            self.in_earlier_file.get_or_insert(*transaction);
+        }
+    }
 }
