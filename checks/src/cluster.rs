@@ -39,6 +39,8 @@ pub struct Prelude {
     pub actions: Vec<Action>,
     /// And everything that moves by itself, until nothing does.
     pub and_all_that_follows: bool,
+    /// And then these.
+    pub then: Vec<Action>,
 }
 
 /// Where the search ends.
@@ -60,6 +62,8 @@ pub struct Bounds {
     pub beats: u8,
     /// Planned handovers.
     pub handovers: u8,
+    /// Rescues (W2); every further one fails at once.
+    pub rescues: u8,
     /// Longest path; 0 = no limit.
     pub depth: usize,
 }
@@ -130,12 +134,18 @@ impl Cluster {
     }
 
     pub(crate) fn after(mut self, actions: Vec<Action>) -> Cluster {
-        self.prelude = Prelude { actions, and_all_that_follows: false };
+        self.prelude = Prelude { actions, ..Prelude::default() };
         self
     }
 
     pub(crate) fn after_all_of(mut self, actions: Vec<Action>) -> Cluster {
-        self.prelude = Prelude { actions, and_all_that_follows: true };
+        self.prelude = Prelude { actions, and_all_that_follows: true, then: Vec::new() };
+        self
+    }
+
+    /// After [`Cluster::after_all_of`].
+    pub(crate) fn then(mut self, actions: Vec<Action>) -> Cluster {
+        self.prelude.then = actions;
         self
     }
 
@@ -176,6 +186,11 @@ impl Cluster {
 
     pub(crate) fn handovers(mut self, handovers: u8) -> Cluster {
         self.bounds.handovers = handovers;
+        self
+    }
+
+    pub(crate) fn rescues(mut self, rescues: u8) -> Cluster {
+        self.bounds.rescues = rescues;
         self
     }
 
@@ -253,6 +268,7 @@ impl fmt::Display for Bounds {
             (usize::from(self.repeats), "repeats"),
             (usize::from(self.beats), "beats"),
             (usize::from(self.handovers), "handovers"),
+            (usize::from(self.rescues), "rescues"),
             (self.depth, "steps"),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {

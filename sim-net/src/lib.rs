@@ -48,9 +48,9 @@ mod status;
 mod steps;
 #[path = "../../crates/agent/src/store.rs"]
 mod store;
+pub mod story;
 #[path = "../../crates/agent/src/streams.rs"]
 mod streams;
-pub mod story;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

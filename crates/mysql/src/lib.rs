@@ -26,12 +26,13 @@ mod process;
 mod session;
 
 pub use control::{
-    AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,
+    AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, RescueFiles,
+    SEMI_SYNC_TIMEOUT_MS,
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
-    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, binlog_tail_outside,
-    position_on_disk,
+    BinlogTail, DiskError, DiskLimits, DiskPosition, FileRange, FileSeen, LogPlaces, binlog_tail_outside,
+    position_on_disk, relay_ranges,
 };
 pub use door::Door;
 pub use error::SqlError;

@@ -188,9 +188,10 @@ impl Node {
     pub(crate) fn ticket(&self) -> Ticket {
         fn find(effects: &[Effect]) -> Option<Ticket> {
             effects.iter().find_map(|effect| match effect {
-                Effect::Freeze { ticket } | Effect::Quiesce { ticket } | Effect::CatchUp { ticket, .. } => {
-                    Some(*ticket)
-                }
+                Effect::Freeze { ticket }
+                | Effect::Quiesce { ticket }
+                | Effect::CatchUp { ticket, .. }
+                | Effect::Rescue { ticket, .. } => Some(*ticket),
                 Effect::Save { then, .. } => find(then),
                 _ => None,
             })
