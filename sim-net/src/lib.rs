@@ -40,6 +40,8 @@ mod mysqld;
 mod observer;
 #[path = "../../crates/agent/src/peers.rs"]
 mod peers;
+#[path = "../../crates/agent/src/rescue.rs"]
+mod rescue;
 mod saver;
 mod signals;
 #[path = "../../crates/agent/src/status.rs"]
@@ -51,6 +53,8 @@ mod store;
 pub mod story;
 #[path = "../../crates/agent/src/streams.rs"]
 mod streams;
+#[path = "../../crates/agent/src/tail.rs"]
+mod tail;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

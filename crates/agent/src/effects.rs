@@ -1,9 +1,10 @@
 //! Carrying out what the core asks for.
 
 use crate::agent::{Agent, SAVE};
+use crate::rescue::{self, Order};
 use crate::worker::Op;
 use std::collections::VecDeque;
-use xenon_api::{Envelope, EventKind, PATH_PEER, PROTOCOL_VERSION};
+use xenon_api::{Envelope, EventKind, PATH_PEER, PROTOCOL_VERSION, StreamRequest, Wanted};
 use xenon_channel::Link;
 use xenon_election::{Directive, Effect, Event, Message, NodeId};
 use xenon_gtid::GtidSet;
@@ -53,6 +54,12 @@ impl Agent {
                 },
                 Effect::Quiesce { ticket } => self.start_op(Op::Quiesce(ticket)),
                 Effect::CatchUp { ticket, set } => self.start_op(Op::CatchUp(ticket, set)),
+                Effect::Rescue { ticket, from, lacks } => match self.rescue_order(from, lacks) {
+                    Ok(order) => self.start_op(Op::Rescue(ticket, Box::new(order))),
+                    Err(reason) => {
+                        queue.extend(self.core.step(Event::Rescued { ticket, result: Err(reason) }));
+                    }
+                },
                 Effect::Direct(directive) => self.direct(directive),
                 Effect::Arm { timer, delay } => {
                     let term = self.core.record().term;
@@ -63,6 +70,17 @@ impl Agent {
                 Effect::Note(note) => self.tell(note),
             }
         }
+    }
+
+    /// W2.
+    fn rescue_order(&self, from: NodeId, lacks: GtidSet) -> Result<Order, String> {
+        let server = self.local.server.as_ref().ok_or("mysqld here does not answer")?;
+        let cluster = self.core.record().config.as_ref().map(|config| config.cluster).unwrap_or_default();
+        let received = server.received();
+        let what = Wanted::BinlogTail { received: received.clone(), bytes_max: rescue::BYTES_MAX };
+        let me = self.core.id().clone();
+        let request = StreamRequest { version: PROTOCOL_VERSION, from: me, cluster, what };
+        Ok(Order { client: self.client.clone(), from, request, received, lacks })
     }
 
     /// V4: no process runs, none is being started, and where its files are is known.

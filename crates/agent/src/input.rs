@@ -2,6 +2,7 @@
 
 use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
+use crate::tail::Served;
 use crate::worker::{Done, StepReport};
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
@@ -48,6 +49,8 @@ pub(crate) enum Input {
     Step(StepReport),
     /// The operation has ended.
     Done(Done),
+    /// W2: the end of the dead server's log was sent to another node, or why not.
+    Served(Result<Served, String>),
     /// A hook has ended.
     Hook { up: bool, result: Result<String, HookFailure> },
     /// SIGTERM or SIGINT.

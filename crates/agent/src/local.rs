@@ -52,6 +52,10 @@ pub(crate) struct Local {
     pub(crate) starts: u64,
     pub(crate) monitor: bool,
     pub(crate) start_at: Option<Instant>,
+    /// W2: until then it is not started, for its log is being read.
+    pub(crate) start_held: Option<Instant>,
+    /// W2: a channel may be left over that goes on applying what a rescue fetched.
+    pub(crate) rescue_left: bool,
     pub(crate) restarts: RestartPolicy,
     pub(crate) mysqld_error: String,
     /// So many exits within so many milliseconds, without an answer since.
@@ -91,6 +95,7 @@ pub(crate) enum Kind {
     Freeze,
     Quiesce,
     CatchUp,
+    Rescue,
 }
 
 /// An operation under way.
@@ -155,6 +160,8 @@ impl Local {
             starts: 0,
             monitor,
             start_at: Some(now),
+            start_held: None,
+            rescue_left: true,
             restarts: RestartPolicy::default(),
             mysqld_error: String::new(),
             crash_loop: None,
@@ -206,7 +213,8 @@ impl Local {
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let now = Instant::now();
         let start = self.start_at.filter(|_| self.mysqld.is_none() && !self.in_transit && self.monitor);
-        [start, self.retry_at, self.address_retry].into_iter().flatten().filter(|at| *at > now).min()
+        let held = self.start_held.filter(|_| start.is_some_and(|at| at <= now) || self.start_at.is_some());
+        [start, held, self.retry_at, self.address_retry].into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Something is under way, or about to be.
@@ -226,7 +234,11 @@ impl Agent {
         let now = Instant::now();
         let process = if local.is_running() {
             Process::Running
-        } else if local.monitor && !local.in_transit && local.start_at.is_some_and(|at| at <= now) {
+        } else if local.monitor
+            && !local.in_transit
+            && local.start_at.is_some_and(|at| at <= now)
+            && !self.start_is_held(now)
+        {
             Process::StartDue
         } else {
             Process::Down
@@ -252,6 +264,11 @@ impl Agent {
         }
     }
 
+    /// W2: not while a candidate reads its log, or may be about to ask for the vote that follows from it.
+    fn start_is_held(&self, now: Instant) -> bool {
+        self.core.leader().is_none() && self.local.start_held.is_some_and(|until| until > now)
+    }
+
     pub(crate) fn take_role(&mut self, role: Role) {
         let local = &mut self.local;
         // Another W or the closing for a handover does not make steps under way wrong; anything else does.
@@ -268,11 +285,14 @@ impl Agent {
         if !same_work {
             // A handover that goes on behind a lost leadership would even open the server again at its bound.
             let leads = matches!(role, Role::Primary { .. });
-            if local
-                .op
-                .as_ref()
-                .is_some_and(|running| running.kind == Kind::Plan || running.kind == Kind::Quiesce && !leads)
-            {
+            let undecided = matches!(role, Role::Hold | Role::Fenced { .. });
+            let overtaken = |kind: Kind| match kind {
+                Kind::Plan => true,
+                Kind::Quiesce => !leads,
+                Kind::Rescue => !undecided,
+                Kind::Freeze | Kind::CatchUp => false,
+            };
+            if local.op.as_ref().is_some_and(|running| overtaken(running.kind)) {
                 self.abort_op();
             }
             let local = &mut self.local;
@@ -343,6 +363,7 @@ impl Agent {
             }
             Op::Quiesce(_) => Kind::Quiesce,
             Op::CatchUp(..) => Kind::CatchUp,
+            Op::Rescue(..) => Kind::Rescue,
         };
         if kind == Kind::Freeze && self.local.op.as_ref().is_some_and(|running| running.kind == kind) {
             // The freeze under way holds for the newer term, too. Begun anew with every term, it would never run
@@ -352,7 +373,10 @@ impl Agent {
         self.abort_op();
         self.local.last_op += 1;
         let id = self.local.last_op;
-        let task = tokio::spawn(worker::run(id, op, Arc::clone(&self.means), self.inputs.clone()));
+        let clear = std::mem::take(&mut self.local.rescue_left) || kind == Kind::Rescue;
+        // Until it is known that nothing is left.
+        self.local.rescue_left = clear;
+        let task = tokio::spawn(worker::run(id, op, clear, Arc::clone(&self.means), self.inputs.clone()));
         self.local.op = Some(Running { id, kind, task: task.abort_handle() });
     }
 

@@ -19,12 +19,14 @@ mod log;
 mod mysqld;
 mod observer;
 mod peers;
+mod rescue;
 mod saver;
 mod signals;
 mod status;
 mod steps;
 mod store;
 mod streams;
+mod tail;
 mod troubles;
 mod worker;
 

@@ -1,6 +1,7 @@
 //! What comes of operations at the server: step by step, and at the end.
 
 use crate::agent::Agent;
+use crate::rescue::Rescued;
 use crate::worker::{Done, StepOutcome, StepReport, What};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -130,7 +131,10 @@ impl Agent {
         }
         self.local.op = None;
         self.local.changed = Instant::now();
-        let Done { what, state, .. } = done;
+        let Done { what, state, cleared, .. } = done;
+        if cleared {
+            self.local.rescue_left = false;
+        }
         let no_state = state.is_none();
         if let Some(state) = state {
             self.take_state(*state).await;
@@ -150,6 +154,20 @@ impl Agent {
             What::Quiesced { ticket, result } => {
                 self.events.phase("closed");
                 self.step(Event::Quiesced { ticket, result }).await;
+            }
+            What::NotCleared(why) => {
+                self.local.retry_at = Some(Instant::now() + RETRY_LONGEST);
+                let text = format!("what a rescue has left over cannot be cleared away: {why}");
+                self.events.push(EventKind::Trouble, text);
+            }
+            What::Rescued { ticket, result } => {
+                let result = result.map(|rescued| {
+                    let Rescued { transactions, bytes } = rescued;
+                    let what = format!("rescued {transactions} transactions, {bytes} bytes");
+                    self.events.phase(&what);
+                    self.events.push(EventKind::Election, format!("{what}: all of them are executed here"));
+                });
+                self.step(Event::Rescued { ticket, result }).await;
             }
             What::CaughtUp { ticket, result } => {
                 self.events.phase("caught-up");

@@ -15,7 +15,7 @@ pub use status::{
     BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,
     TimingStatus,
 };
-pub use stream::{StreamRequest, Wanted};
+pub use stream::{BinlogTailHead, StreamRequest, Wanted};
 
 use serde::{Deserialize, Serialize};
 use xenon_election::{Message, NodeId};

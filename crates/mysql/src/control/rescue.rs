@@ -5,7 +5,7 @@
 //! it may do so while `super_read_only` is on. What is executed is in the binlog of this server; what is not yet is worth
 //! nothing, so that a channel that an agent's crash has left over is thrown away, files and all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Control;
@@ -25,15 +25,22 @@ pub struct RescueFiles {
     pub index: PathBuf,
     /// Their path without the number.
     base: PathBuf,
+    /// What stands in front of their names in the list, as this server writes it.
+    prefix: String,
 }
 
 impl RescueFiles {
-    /// Below the folder of the server's own relay logs.
-    pub fn new(relay_log_base: &str, relay_log_index: &str) -> Self {
+    /// Below the folder of the server's own relay logs: its `relay_log_basename`, `relay_log_index` and `relay_log`.
+    pub fn new(relay_log_base: &str, relay_log_index: &str, relay_log: &str) -> Self {
+        let folder =
+            relay_log_base.rfind('/').map_or("./", |at| relay_log_base.get(..=at).unwrap_or_default());
+        // A name without folder is below the data folder, and stands so in the list.
+        let prefix = if relay_log.contains('/') { folder } else { "./" };
         let index = relay_log_index.strip_suffix(".index").unwrap_or(relay_log_index);
         Self {
             index: PathBuf::from(format!("{index}-{CHANNEL}.index")),
             base: PathBuf::from(format!("{relay_log_base}-{CHANNEL}")),
+            prefix: prefix.to_owned(),
         }
     }
 
@@ -43,6 +50,15 @@ impl RescueFiles {
         path.push(format!(".{number:06}"));
         PathBuf::from(path)
     }
+
+    /// What the list must say of so many files.
+    pub fn list(&self, count: usize) -> String {
+        (1..=count).map(|number| format!("{}{}\n", self.prefix, name_of(&self.file(number)))).collect()
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 impl Control {
@@ -53,7 +69,7 @@ impl Control {
     /// executed can have holes, which a later marker would hide (V3).
     pub async fn rescue_files(&mut self, deadline: Duration) -> Result<RescueFiles, SqlError> {
         let what = "asking for the places of relay logs";
-        let sql = "SELECT @@global.relay_log_basename, @@global.relay_log_index; \
+        let sql = "SELECT @@global.relay_log_basename, @@global.relay_log_index, @@global.relay_log; \
              SHOW GLOBAL VARIABLES WHERE Variable_name IN ('replica_preserve_commit_order', \
              'slave_preserve_commit_order') AND Value IN ('OFF', '0'); \
              SHOW GLOBAL VARIABLES WHERE Variable_name IN ('replica_parallel_workers', 'slave_parallel_workers') \
@@ -68,11 +84,11 @@ impl Control {
             ));
         }
         let column = |index: usize| rows(0).first().and_then(|row| text(row, index)).unwrap_or_default();
-        let (base, index) = (column(0), column(1));
+        let (base, index, given) = (column(0), column(1), column(2));
         if base.is_empty() || index.is_empty() {
             return Err(SqlError::decode(what, "the server names none".to_owned()));
         }
-        Ok(RescueFiles::new(&base, &index))
+        Ok(RescueFiles::new(&base, &index, &given))
     }
 
     /// Stops and forgets the channel, with its files. Harmless when there is none; says whether there was one.
@@ -101,13 +117,11 @@ impl Control {
         let link = self.link()?;
         let words = link.dialect().words;
         let (replica, prefix) = (words.replica, words.source_option);
-        let first = files.file(1);
-        let name = first.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let make = format!(
             "{} {prefix}HOST = 'xenon-rescue', {prefix}AUTO_POSITION = 0, RELAY_LOG_FILE = {}, RELAY_LOG_POS = 4 FOR CHANNEL \
              '{CHANNEL}'",
             words.change_source,
-            quoted(&name)
+            quoted(&name_of(&files.file(1)))
         );
         link.run(what, make, until).await?;
         link.run(what, format!("START {replica} SQL_THREAD FOR CHANNEL '{CHANNEL}'"), until).await
@@ -129,5 +143,21 @@ impl Control {
         let error = get(&["Last_SQL_Error"]);
         let error = if error.is_empty() { "its applier was stopped by somebody".to_owned() } else { error };
         Ok(Some(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_stand_beside_the_servers_own_and_in_the_list_as_it_writes_them() {
+        let files = RescueFiles::new("/data/relay", "/data/relay.index", "relay");
+        assert_eq!(files.index, Path::new("/data/relay-xenon_rescue.index"));
+        assert_eq!(files.file(12), Path::new("/data/relay-xenon_rescue.000012"));
+        assert_eq!(files.list(2), "./relay-xenon_rescue.000001\n./relay-xenon_rescue.000002\n");
+        let files = RescueFiles::new("/logs/relay", "/logs/list.index", "/logs/relay");
+        assert_eq!(files.index, Path::new("/logs/list-xenon_rescue.index"));
+        assert_eq!(files.list(1), "/logs/relay-xenon_rescue.000001\n");
     }
 }

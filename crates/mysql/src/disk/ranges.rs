@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use xenon_binlog::preamble_end;
 
-use super::{BinlogTail, Budget, DiskError, DiskLimits, within};
+use super::dead::must_be_dead;
+use super::{BinlogTail, DiskError, DiskLimits, LogPlaces, within};
 
 /// Some bytes of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +32,21 @@ impl FileRange {
 /// may apply at the same time begin anew in each.
 ///
 /// # Errors
-/// A file cannot be read, or does not begin as one.
-pub async fn relay_ranges(tail: &BinlogTail, limits: DiskLimits) -> Result<Vec<Vec<FileRange>>, DiskError> {
-    let tail = tail.clone();
-    within(limits, move |budget| ranges(&tail, &budget)).await
+/// A file cannot be read, or does not begin as one; or a mysqld works in the folder.
+pub async fn relay_ranges(
+    places: &LogPlaces,
+    tail: &BinlogTail,
+    limits: DiskLimits,
+) -> Result<Vec<Vec<FileRange>>, DiskError> {
+    let (folder, tail) = (places.data_dir.clone(), tail.clone());
+    within(limits, move |_| {
+        must_be_dead(&folder)?;
+        ranges(&tail)
+    })
+    .await
 }
 
-fn ranges(tail: &BinlogTail, _: &Budget) -> Result<Vec<Vec<FileRange>>, DiskError> {
+fn ranges(tail: &BinlogTail) -> Result<Vec<Vec<FileRange>>, DiskError> {
     let mut files = Vec::new();
     let paths: Vec<&PathBuf> = std::iter::once(&tail.file).chain(&tail.later_files).collect();
     for (number, path) in paths.iter().enumerate() {
