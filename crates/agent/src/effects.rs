@@ -92,6 +92,7 @@ impl Agent {
         if let Message::Heartbeat { term, round, .. } = &message {
             self.clock.round_sent(*term, *round);
         }
+        self.hold_for_asker(&message);
         let cluster = self.core.record().config.as_ref().map(|config| config.cluster);
         let cluster = cluster.or(self.heard_cluster).unwrap_or_default();
         let envelope = Envelope { version: PROTOCOL_VERSION, from: self.core.id().clone(), cluster, message };

@@ -54,6 +54,8 @@ pub(crate) struct Local {
     pub(crate) start_at: Option<Instant>,
     /// W2: until then it is not started, for its log is being read.
     pub(crate) start_held: Option<Instant>,
+    /// W2: and until then it is held again for whoever is refused a vote because of what this server has.
+    pub(crate) hold_until: Option<Instant>,
     /// W2: a channel may be left over that goes on applying what a rescue fetched.
     pub(crate) rescue_left: bool,
     pub(crate) restarts: RestartPolicy,
@@ -161,6 +163,7 @@ impl Local {
             monitor,
             start_at: Some(now),
             start_held: None,
+            hold_until: None,
             rescue_left: true,
             restarts: RestartPolicy::default(),
             mysqld_error: String::new(),
@@ -274,11 +277,12 @@ impl Agent {
         // Another W or the closing for a handover does not make steps under way wrong; anything else does.
         let same_work = match (&local.role, &role) {
             (
-                Role::Primary { term: a, closed: was, acknowledgements: before, .. },
-                Role::Primary { term: b, closed: is, acknowledgements: now, .. },
+                Role::Primary { term: a, closed: was, acknowledgements: before, soft: was_soft, .. },
+                Role::Primary { term: b, closed: is, acknowledgements: now, soft, .. },
             ) => {
-                // C5: a marker that waits for a replica that is gone is let go by a step that must not wait behind it.
-                a == b && was == is && now >= before
+                // C5: a marker that waits for a replica that is gone is let go by a step that must not wait behind it. A new
+                // leader of a pair waits strictly until the other one has its config.
+                a == b && was == is && now >= before && (*was_soft || !soft)
             }
             (old, new) => old == new,
         };

@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::input::Input;
+use crate::tail;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -177,6 +178,7 @@ impl Agent {
         let text = last_words(record);
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));
         self.local.mysqld_error = text;
+        self.local.hold_until = Some(Instant::now() + tail::ASKED_WITHIN);
         self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));
     }
 

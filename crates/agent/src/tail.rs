@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use xenon_api::{BinlogTailHead, EventKind};
 use xenon_channel::{Bytes, Outflow};
+use xenon_election::{Message, Refusal};
 use xenon_gtid::GtidSet;
 use xenon_mysql::{DiskLimits, FileRange, LogPlaces, binlog_tail_outside, relay_ranges};
 use xenon_plan::Process;
@@ -18,6 +19,11 @@ pub(crate) const SERVE: Duration = Duration::from_secs(60);
 /// And after that, while the other one applies what it got and asks for this node's vote: a server that recovers answers
 /// nobody for seconds.
 const AFTERWARDS: Duration = Duration::from_secs(10);
+/// Whoever is refused a vote for what only this server has asks for it within this: time enough for others to make that
+/// needless, and for the request.
+const ASKS: Duration = Duration::from_secs(1);
+/// So long after its death a server is held back for that. Then it is started whoever asks.
+pub(crate) const ASKED_WITHIN: Duration = Duration::from_secs(15);
 /// Read at once.
 const PIECE: usize = 64 << 10;
 
@@ -46,6 +52,16 @@ impl Agent {
         self.local.start_held = Some(Instant::now() + at_most);
     }
 
+    /// W2: a candidate that hears this may fetch what it lacks, which it cannot from a server that is being started.
+    pub(crate) fn hold_for_asker(&mut self, message: &Message) {
+        let Message::VoteReply { refusal: Some(Refusal::Behind { dead: true, .. }), .. } = message else {
+            return;
+        };
+        let asks = Instant::now() + ASKS;
+        let Some(until) = self.local.hold_until.map(|until| until.min(asks)) else { return };
+        self.local.start_held = Some(self.local.start_held.map_or(until, |held| held.max(until)));
+    }
+
     pub(crate) fn on_served(&mut self, result: Result<Served, String>) {
         match result {
             Ok(Served { transactions, bytes }) => {
@@ -55,6 +71,7 @@ impl Agent {
             }
             Err(why) => {
                 self.local.start_held = None;
+                self.local.hold_until = None;
                 let text = format!("what only the dead server here has was not sent: {why}");
                 self.events.push(EventKind::Trouble, text);
             }
