@@ -26,7 +26,7 @@ pub(crate) enum Stage {
     /// Term and own vote saved; the local server is being frozen.
     Freezing { ticket: Ticket },
     /// Votes are being asked for.
-    Voting { position: Position, granted: BTreeSet<NodeId>, doubtful: BTreeSet<NodeId>, rescue: Rescue },
+    Voting { position: Position, granted: BTreeSet<NodeId>, doubtful: BTreeSet<NodeId>, rescue: Box<Rescue> },
 }
 
 /// What the votes in hand amount to.
@@ -203,7 +203,7 @@ impl Election {
         }
         let (mut granted, mut doubtful) = (BTreeSet::new(), BTreeSet::new());
         self.own_vote(&mut granted, &mut doubtful);
-        let rescue = Rescue::default();
+        let rescue = Box::<Rescue>::default();
         self.role =
             Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful, rescue }, told });
         self.count_votes(out);
