@@ -149,6 +149,11 @@ impl Agent {
                 let ticket = self.local.freeze_ticket;
                 self.local.drain_timed_out |= drain_timed_out;
                 self.events.phase("frozen");
+                if self.local.server.is_none() {
+                    // W2, V7: a vote that is refused for what a dead server has must say so, and no look may have told the core
+                    // of its death yet.
+                    self.show_core().await;
+                }
                 self.step(Event::Frozen { ticket, result }).await;
             }
             What::Quiesced { ticket, result } => {
