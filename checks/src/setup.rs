@@ -8,7 +8,7 @@ use crate::network::{Envelope, Network};
 use crate::state::{State, name};
 use stateright::Model;
 use std::sync::Arc;
-use xenon_election::{ConfigId, Event, GroupConfig, LocalView, Member, Message, Record, Timer};
+use xenon_election::{ConfigId, Event, GroupConfig, LocalView, Member, Message, Record, Rejoin, Timer};
 
 /// The beginning, reached by the core's own steps: n1 is told to stand, and everything is delivered until
 /// nothing moves.
@@ -16,8 +16,13 @@ pub(crate) fn formed(cluster: &Cluster) -> State {
     let seats = cluster.seats.iter().enumerate();
     let members =
         seats.filter_map(|(at, seat)| seat.map(|standing| (name(at), Member::new(standing)))).collect();
-    let config =
-        GroupConfig { cluster: CLUSTER, id: ConfigId { term: 0, version: 1 }, members, paused: false };
+    let config = GroupConfig {
+        cluster: CLUSTER,
+        id: ConfigId { term: 0, version: 1 },
+        members,
+        paused: false,
+        rejoin: Rejoin::default(),
+    };
     let nodes = cluster.seats.iter().enumerate().map(|(at, seat)| {
         let record = Record { config: seat.map(|_| config.clone()), ..Record::default() };
         cluster.start(at, record, Mysqld::new(at), LocalView::default(), 0).0

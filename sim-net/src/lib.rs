@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Three of its files are others here: [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Four of its files are others here: `hands` has no disks to copy to, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -8,6 +8,8 @@
 mod address;
 #[path = "../../crates/agent/src/agent.rs"]
 mod agent;
+#[path = "../../crates/agent/src/backup.rs"]
+mod backup;
 #[path = "../../crates/agent/src/boot.rs"]
 mod boot;
 #[path = "../../crates/agent/src/calls.rs"]
@@ -26,6 +28,7 @@ mod effects;
 mod events;
 #[path = "../../crates/agent/src/faults.rs"]
 mod faults;
+mod hands;
 #[path = "../../crates/agent/src/hooks.rs"]
 mod hooks;
 #[path = "../../crates/agent/src/input.rs"]
@@ -40,6 +43,10 @@ mod mysqld;
 mod observer;
 #[path = "../../crates/agent/src/peers.rs"]
 mod peers;
+#[path = "../../crates/agent/src/purge.rs"]
+mod purge;
+#[path = "../../crates/agent/src/rebuild/mod.rs"]
+mod rebuild;
 #[path = "../../crates/agent/src/rescue.rs"]
 mod rescue;
 mod saver;

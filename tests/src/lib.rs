@@ -1,9 +1,11 @@
 //! What the stories on real servers share: a cluster that serves, a client that writes, and the end of every story.
 
 mod hosts;
+mod rebuilding;
 mod told;
 
 pub use hosts::{on_hosts, on_hosts_with};
+pub use rebuilding::REBUILT;
 
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;

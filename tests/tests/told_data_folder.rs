@@ -23,7 +23,8 @@ async fn moved_under_the_primary() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_under_a_replica_which_then_acknowledges_nothing() -> Result<()> {
-    // Quiet: with something to write, the server itself soon ends for want of its files (seen on 9.7.4, exit code 2).
+    // Quiet: with something to write, the server itself soon ends for want of its files (seen on 9.7.4, exit code 2). It may do
+    // so all the same when a session needs its first temporary table, and is then not started without data.
     let (mut story, leader) = Story::quiet(3).await?;
     let replica = (leader + 1) % 3;
     let struck = story.strike(Fault::DataDeleted(replica)).await?;
@@ -33,7 +34,7 @@ async fn deleted_under_a_replica_which_then_acknowledges_nothing() -> Result<()>
     let what = "a voter whose data is lost acknowledges nothing";
     let acknowledges = async || {
         let status = story.cluster.status(replica).await.ok()?;
-        (status.mysql.semi_sync_replica == Some(false)).then_some(())
+        (!status.mysql.alive || status.mysql.semi_sync_replica == Some(false)).then_some(())
     };
     story.cluster.wait_until(SEEN, what, acknowledges).await?;
     story.heal(struck).await?;

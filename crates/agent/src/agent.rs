@@ -1,12 +1,15 @@
 //! The loop: one task that owns the election core and the picture of the local server, and decides nothing
 //! itself. What happens comes in as [`Input`]; the core and the plans say what follows; workers do it.
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::input::Input;
 use crate::local::Local;
+use crate::purge::Purge;
+use crate::rebuild::Rebuild;
 use crate::store::Store;
 use crate::worker::Means;
 use std::collections::BTreeMap;
@@ -46,6 +49,9 @@ pub(crate) struct Agent {
     pub(crate) local: Local,
     pub(crate) logs: Logs,
     pub(crate) watch: FaultWatch,
+    pub(crate) purge: Purge,
+    pub(crate) rebuild: Rebuild,
+    pub(crate) backups: Backups,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
@@ -64,8 +70,10 @@ impl Agent {
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
         loop {
             let again = self.stop_again.map(|(_, next)| next);
-            let wake =
-                [self.clock.next(), self.local.wake_at(), self.stopping, again].into_iter().flatten().min();
+            let wake = [self.clock.next(), self.local.wake_at(), self.purge.wake_at(), self.stopping, again]
+                .into_iter()
+                .flatten()
+                .min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -97,15 +105,20 @@ impl Agent {
             Input::Started(mysqld) => self.on_started(*mysqld),
             Input::NotFound => self.on_not_found(),
             Input::StartFailed(why) => self.on_start_failed(&why),
+            Input::NoData(folder) => self.on_no_data(folder),
             Input::Exiting { pid } => self.on_exiting(pid),
             Input::Gone { pid, record } => self.on_gone(pid, &record),
             Input::Places(places) => self.on_places(places),
             Input::Disk(news) => self.on_disk(*news),
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
             Input::Logs(places) => self.on_logs(*places),
+            Input::PurgeAnswers(answers) => self.on_purge_answers(answers),
+            Input::Purged(result) => self.on_purged(*result),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
             Input::Served(result) => self.on_served(result),
+            Input::Rebuild(news) => self.on_rebuild_news(*news).await,
+            Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),
             Input::Stop => self.on_stop().await,
         }
@@ -115,7 +128,9 @@ impl Agent {
     async fn after(&mut self) {
         self.gather_faults().await;
         self.check_serving().await;
+        self.drive_rebuild().await;
         self.replan().await;
+        self.ask_for_purge();
         self.tell_troubles();
         self.shut_down_after_handover();
         self.ask_again_to_stop().await;

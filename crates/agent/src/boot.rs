@@ -2,11 +2,14 @@
 
 use crate::address::address_file;
 use crate::agent::{Agent, SAVE};
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::purge::Purge;
+use crate::rebuild::Rebuild;
 use crate::signals::Signals;
 use crate::store::Store;
 use crate::worker::Means;
@@ -167,6 +170,9 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         local,
         logs: Logs::open(&config.raft.meta_datadir),
         watch: FaultWatch::default(),
+        purge: Purge::new(&config),
+        rebuild: Rebuild::new(&config.raft.meta_datadir),
+        backups: Backups::new(&config.raft.meta_datadir),
         counters: Counters::default(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),
@@ -179,6 +185,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     if let Some(mysqld) = found {
         agent.on_started(mysqld);
     }
+    agent.take_up_rebuild().await;
+    agent.clean_up_backup();
     signals.report(inputs);
     agent.carry_out(first).await;
     agent.run(inbox).await;

@@ -55,6 +55,18 @@ impl Agent {
             },
             Request::RaftDisable => self.ask_core(Ask::Disable).await,
             Request::RaftEnable => self.ask_core(Ask::Enable).await,
+            Request::PurgeBinlog { on } => self.set_purge(on),
+            Request::SetRejoin { rejoin } => match self.must_lead() {
+                Some(refused) => refused,
+                None => self.ask_core(Ask::Rejoin(rejoin)).await,
+            },
+            Request::Rebuild(options) => return self.on_rebuild_call(options, &printable(&call.who), reply),
+            Request::CancelRebuild => self.cancel_rebuild(),
+            Request::Backup(options) => return self.on_backup_call(options, &printable(&call.who), reply),
+            Request::CancelBackup => self.cancel_backup(),
+            Request::Restore(options) => return self.on_restore_call(options, &printable(&call.who), reply),
+            Request::DonorFacts => return self.on_donor_facts(reply),
+            Request::MayRebuild { node, over } => self.may_rebuild(&node, over),
             Request::MysqlStart => self.mysql_start(),
             Request::MysqlShutdown => self.mysql_shutdown().await,
             Request::MysqlKill => self.mysql_kill(),
@@ -84,7 +96,7 @@ impl Agent {
         }
     }
 
-    fn must_lead(&self) -> Option<Reply> {
+    pub(crate) fn must_lead(&self) -> Option<Reply> {
         if self.core.state() == State::Leader {
             return None;
         }
@@ -116,6 +128,12 @@ impl Agent {
     fn mysql_start(&mut self) -> Reply {
         if let Some(mysqld) = &self.local.mysqld {
             return done(format!("mysqld runs already, as process {}", mysqld.pid()));
+        }
+        if self.rebuild.holds_mysqld() {
+            return refused(
+                "a rebuild is putting other data in the data folder's place",
+                "wait: it starts mysqld itself when it is done",
+            );
         }
         self.local.restarts.reset();
         self.local.monitor = true;

@@ -38,6 +38,16 @@ impl Logs {
         Logs { file, places, asked: None }
     }
 
+    /// W4: other data takes the folder's place, of which nothing is known yet.
+    pub(crate) fn forget(&mut self) {
+        self.places = None;
+        self.asked = None;
+        // One that stays is refused by its server_uuid, should the agent be killed before it asks anew.
+        if let Err(error) = std::fs::remove_file(&self.file) {
+            tracing::debug!(%error, "where mysqld keeps its logs was not noted");
+        }
+    }
+
     /// What is known may not be so any more: ask soon.
     pub(crate) fn expire(&mut self) {
         self.asked = None;

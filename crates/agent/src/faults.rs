@@ -13,7 +13,7 @@ use xenon_api::EventKind;
 use xenon_election::Event;
 use xenon_gtid::GtidSet;
 use xenon_mysql::{Places, SqlError};
-use xenon_plan::disk::worst;
+use xenon_plan::disk::{Disk, worst};
 use xenon_plan::observation::ServerState;
 use xenon_plan::{ApplierWatch, ClosedWatch, Commits, Faults, Folder};
 
@@ -43,6 +43,8 @@ pub(crate) struct FaultWatch {
     turned_away: Option<Instant>,
     /// An answer about places or sessions is on its way.
     asking: bool,
+    /// A disk that was full has room again; what slept for want of it sleeps on.
+    room_again: bool,
     /// What it came to last.
     pub(crate) faults: Faults,
     troubles: LastingTroubles,
@@ -57,6 +59,26 @@ impl FaultWatch {
     /// No attempt at it is under way or due.
     pub(crate) fn applier_is_well(&self) -> bool {
         self.applier.error().is_none()
+    }
+
+    /// Whatever slept for want of room was told to go on.
+    pub(crate) fn on_woken(&mut self) {
+        self.room_again = false;
+        // No look at the disk is needed for that, and the next plan must not wake again.
+        self.faults.room_again = false;
+    }
+
+    /// mysqld could not be started for want of it.
+    pub(crate) fn on_no_data(&mut self, folder: PathBuf) {
+        self.data = folder;
+        self.folder = Folder::Missing;
+    }
+
+    /// W4: another folder has its name now.
+    pub(crate) fn data_is_back(&mut self) {
+        self.folder = Folder::Unknown;
+        self.folder_lost = 0;
+        self.faults.folder = Folder::Unknown;
     }
 
     /// F3, for some time after it was closed again.
@@ -137,7 +159,9 @@ impl Agent {
         }
         if folder == watch.data {
             watch.folder_lost = if place.is_lost() { watch.folder_lost + 1 } else { 0 };
-            if !place.is_lost() || watch.folder_lost >= FOLDER_CONFIRMED {
+            // Without a process nothing is known of where it works, and nothing has come back.
+            let still_missing = watch.folder == Folder::Missing && place == Folder::Unknown;
+            if !still_missing && !place.is_lost() || watch.folder_lost >= FOLDER_CONFIRMED {
                 watch.folder = place;
             }
         }
@@ -209,6 +233,7 @@ impl Agent {
         let watch = &mut self.watch;
         watch.commits = Commits::default();
         watch.turned_away = None;
+        watch.room_again = false;
         watch.places_known = false;
         watch.folder = Folder::Unknown;
         watch.folder_lost = 0;
@@ -233,12 +258,15 @@ impl Agent {
             .collect();
         let (disk_folder, disk) = worst(names.iter().map(|(name, disk)| (name.as_ref(), disk.clone())));
         let before = std::mem::take(&mut watch.faults);
+        watch.room_again &= disk != Disk::Full;
+        watch.room_again |= before.disk == Disk::Full && disk.is_quick();
         watch.faults = Faults {
             data_folder: watch.data.to_string_lossy().into_owned(),
             folder: watch.folder.clone(),
             standstill: watch.commits.stand_still(&disk),
             applier: watch.applier.error().map(str::to_owned),
             unreleased: watch.commits.unreleased().cloned(),
+            room_again: watch.room_again,
             locked_out: watch.turned_away.is_some_and(|since| now - since >= LOCKED_OUT),
             disk_folder,
             disk,

@@ -2,16 +2,19 @@
 
 use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
+use crate::rebuild::News;
 use crate::tail::Served;
 use crate::worker::{Done, StepReport};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xenon_api::{Call, Envelope, Reply, StreamRequest};
 use xenon_channel::StreamedAnswer;
-use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, SqlError};
+use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, Purged, SqlError};
 use xenon_plan::health::Probe;
 use xenon_plan::observation::ServerState;
+use xenon_plan::purge::PurgeAnswer;
 
 /// One thing that happened outside the loop.
 pub(crate) enum Input {
@@ -33,6 +36,8 @@ pub(crate) enum Input {
     NotFound,
     /// mysqld was not started.
     StartFailed(String),
+    /// There is no data to start mysqld with.
+    NoData(PathBuf),
     /// The process has ended or is about to.
     Exiting { pid: i32 },
     /// Nothing is left of the process.
@@ -45,12 +50,20 @@ pub(crate) enum Input {
     Committing { began: Instant, sessions: BTreeSet<u64> },
     /// Where the server keeps its logs (V4).
     Logs(Box<LogPlaces>),
+    /// What the other members have executed; those that did not answer are left out.
+    PurgeAnswers(BTreeMap<String, PurgeAnswer>),
+    /// A round of purging binlogs has ended.
+    Purged(Box<Result<Purged, SqlError>>),
     /// One step of a plan has ended.
     Step(StepReport),
     /// The operation has ended.
     Done(Done),
     /// W2: the end of the dead server's log was sent to another node, or why not.
     Served(Result<Served, String>),
+    /// A phase of a rebuild has something to say.
+    Rebuild(Box<News>),
+    /// A backup has something to say.
+    Backup(Box<crate::backup::News>),
     /// A hook has ended.
     Hook { up: bool, result: Result<String, HookFailure> },
     /// SIGTERM or SIGINT.

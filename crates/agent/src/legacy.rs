@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 use xenon_config::{LegacyPeers, legacy_peers};
-use xenon_election::{ConfigId, GroupConfig, Member, NodeId, Record, Standing};
+use xenon_election::{ConfigId, GroupConfig, Member, NodeId, Record, Rejoin, Standing};
 use xenon_gtid::Uuid;
 
 /// The Go tool's file in `raft.meta-datadir`.
@@ -57,7 +57,13 @@ fn config(peers: &LegacyPeers, me: &NodeId) -> Option<GroupConfig> {
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let cluster = Uuid::from_bytes(bytes);
-    Some(GroupConfig { cluster, id: ConfigId { term: 0, version: 1 }, members, paused: false })
+    Some(GroupConfig {
+        cluster,
+        id: ConfigId { term: 0, version: 1 },
+        members,
+        paused: false,
+        rejoin: Rejoin::default(),
+    })
 }
 
 #[cfg(test)]

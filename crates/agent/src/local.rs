@@ -237,6 +237,8 @@ impl Agent {
         let now = Instant::now();
         let process = if local.is_running() {
             Process::Running
+        } else if self.rebuild.holds_mysqld() {
+            Process::Down
         } else if local.monitor
             && !local.in_transit
             && local.start_at.is_some_and(|at| at <= now)
@@ -386,7 +388,8 @@ impl Agent {
 
     /// Level-triggered: what is, what is wanted, what is next.
     pub(crate) async fn replan(&mut self) {
-        if self.local.op.is_some() || self.config.raft.witness {
+        // W4: the server is about to be ended, or what it has is not proved yet.
+        if self.local.op.is_some() || self.config.raft.witness || self.rebuild.holds_role() {
             return;
         }
         let now = Instant::now();

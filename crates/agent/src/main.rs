@@ -2,6 +2,7 @@
 
 mod address;
 mod agent;
+mod backup;
 mod boot;
 mod calls;
 mod chance;
@@ -11,6 +12,7 @@ mod disk;
 mod effects;
 mod events;
 mod faults;
+mod hands;
 mod hooks;
 mod input;
 mod legacy;
@@ -19,6 +21,8 @@ mod log;
 mod mysqld;
 mod observer;
 mod peers;
+mod purge;
+mod rebuild;
 mod rescue;
 mod saver;
 mod signals;

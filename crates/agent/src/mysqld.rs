@@ -2,7 +2,9 @@
 
 use crate::agent::Agent;
 use crate::input::Input;
+use crate::purge::NO_EXPIRY;
 use crate::tail;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -46,8 +48,11 @@ impl Agent {
         self.local.in_transit = true;
         self.local.start_at = None;
         self.events.push(EventKind::Mysqld, "starting mysqld, read-only");
-        let (options, door, inputs) =
-            (options(&self.config), self.means.door.clone(), self.inputs_for_task());
+        let mut options = options(&self.config);
+        if self.purge.is_on() {
+            options.extra_args.push(NO_EXPIRY.to_owned());
+        }
+        let (door, inputs) = (self.means.door.clone(), self.inputs_for_task());
         tokio::spawn(async move {
             let input = match Mysqld::start(&options).await {
                 Ok(mysqld) => Input::Started(Box::new(mysqld)),
@@ -55,6 +60,7 @@ impl Agent {
                     Some(mysqld) => Input::Started(Box::new(mysqld)),
                     None => Input::StartFailed(error.to_string()),
                 },
+                Err(StartError::NoData { data_dir }) => Input::NoData(data_dir),
                 Err(error) => Input::StartFailed(error.to_string()),
             };
             let _ = inputs.send(input).await;
@@ -148,7 +154,18 @@ impl Agent {
     pub(crate) fn on_start_failed(&mut self, why: &str) {
         self.local.in_transit = false;
         self.events.push(EventKind::Trouble, format!("mysqld was not started: {why}"));
+        self.copy_did_not_start(why);
         self.local.mysqld_error = why.to_owned();
+        self.schedule_start(0);
+    }
+
+    /// Told as a trouble for as long as it lasts; the folder is looked for again now and then.
+    pub(crate) fn on_no_data(&mut self, folder: PathBuf) {
+        self.local.in_transit = false;
+        self.local.mysqld_error = format!("the data folder {} holds no data", folder.display());
+        let why = self.local.mysqld_error.clone();
+        self.copy_did_not_start(&why);
+        self.watch.on_no_data(folder);
         self.schedule_start(0);
     }
 
@@ -177,6 +194,7 @@ impl Agent {
         let uptime = self.local.started.elapsed();
         let text = last_words(record);
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));
+        self.copy_did_not_start(&text);
         self.local.mysqld_error = text;
         self.local.hold_until = Some(Instant::now() + tail::ASKED_WITHIN);
         self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));

@@ -1,7 +1,10 @@
 //! What this node says of itself.
 
 use crate::agent::Agent;
-use xenon_api::{BackupStatus, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus};
+use crate::rebuild::Job;
+use xenon_api::{
+    BackupStatus, JobKind, JobStatus, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,
+};
 use xenon_plan::observation::{ReceiverState, Replication};
 
 impl Agent {
@@ -28,12 +31,17 @@ impl Agent {
             }),
             mysqld: self.mysqld_status(),
             mysql: self.mysql_status(),
-            backup: BackupStatus { state: "NONE".to_owned(), last_error: String::new() },
+            backup: self.backup_status(),
+            job: self.job_status(),
+            doubt: record.doubt.as_ref().map(|doubt| doubt.reason.clone()),
+            rejoin: config.map(|config| config.rejoin).unwrap_or_default(),
             counters: self.counters,
             unfit: self.core.unfit(),
             errant: record.errant.clone(),
             doing: self.local.doing.clone(),
             troubles: self.troubles(),
+            purge: self.purge.status(self.local.server.as_ref()),
+            holds_binlogs: self.holds_binlogs(),
             last_promotion: self.events.last_promotion(),
             config_path: self.config_path.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -58,7 +66,29 @@ impl Agent {
             "the cluster is paused: nobody is elected, whatever happens (end it: xenoncli cluster resume)"
                 .to_owned()
         });
-        [degraded, doubt, paused].into_iter().flatten().chain(self.local.troubles.iter().cloned()).collect()
+        let rebuild = self.rebuild.auto.trouble();
+        let lasting = self.local.troubles.iter().cloned().chain(self.purge.troubles());
+        [degraded, doubt, paused, rebuild].into_iter().flatten().chain(lasting).collect()
+    }
+
+    /// In the words of the Go tool's table.
+    fn backup_status(&self) -> BackupStatus {
+        let Some(job) = self.job_status() else {
+            return BackupStatus { state: "NONE".to_owned(), last_error: String::new() };
+        };
+        let state = match job.kind {
+            _ if !job.is_active() => "NONE",
+            JobKind::Backup => "BACKUPING",
+            JobKind::Rebuild => "REBUILDING",
+            JobKind::Restore => "RESTORING",
+        };
+        BackupStatus { state: state.to_owned(), last_error: job.last_error }
+    }
+
+    /// The one under way, else the one that began last.
+    fn job_status(&self) -> Option<JobStatus> {
+        let jobs = [self.rebuild.job.as_ref().map(Job::status), self.backups.status()];
+        jobs.into_iter().flatten().max_by_key(|job| (job.is_active(), job.started_unix_ms))
     }
 
     fn mysqld_status(&self) -> MysqldStatus {
@@ -86,6 +116,7 @@ impl Agent {
             version: server.version.clone(),
             server_uuid: Some(server.server_uuid),
             executed: server.executed.clone(),
+            purged: server.purged.clone(),
             marker: cluster.and_then(|cluster| server.received().last_number(&cluster)).unwrap_or(0),
             binlog_file: server.binlog_file.clone(),
             binlog_position: server.binlog_position,

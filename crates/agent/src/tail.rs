@@ -36,6 +36,9 @@ pub(crate) struct Served {
 impl Agent {
     /// Where the log of the dead server is; or why nobody may read it.
     pub(crate) fn may_serve_tail(&self) -> Result<LogPlaces, String> {
+        if self.rebuild.holds_mysqld() {
+            return Err("the data of the server here is being replaced".to_owned());
+        }
         if self.local.in_transit && !self.local.is_running() {
             return Err(
                 "mysqld here is being started, or has not ended yet; try again in a moment".to_owned()

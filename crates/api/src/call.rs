@@ -1,10 +1,11 @@
 //! What the command line asks an agent, and what it answers.
 
 use crate::event::EventPage;
+use crate::job::{BackupOptions, DonorFacts, RebuildOptions, RestoreOptions};
 use crate::status::NodeStatus;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use xenon_election::NodeId;
+use xenon_election::{NodeId, Rejoin};
 
 /// A request with the version of its words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,11 @@ pub enum Request {
     RaftDisable,
     /// `raft enable`.
     RaftEnable,
+    /// `raft enablepurgebinlog` and `raft disablepurgebinlog`: whether this node's agent purges binary logs.
+    PurgeBinlog {
+        /// On.
+        on: bool,
+    },
     /// Start mysqld.
     MysqlStart,
     /// Stop mysqld cleanly; the monitor is switched off so that it stays down.
@@ -67,6 +73,30 @@ pub enum Request {
     Monitor {
         /// On.
         on: bool,
+    },
+    /// What agents of the cluster do by themselves with a node that cannot come back as it is (leader only).
+    SetRejoin {
+        /// What.
+        rejoin: Rejoin,
+    },
+    /// W4: build this node anew from another member's data.
+    Rebuild(RebuildOptions),
+    /// Give the rebuild up, as long as nothing of this node's own data has been touched.
+    CancelRebuild,
+    /// Copy this node's data into a folder, prove the copy, and keep it.
+    Backup(BackupOptions),
+    /// End the backup, or the restore as long as nothing of this node's own data has been touched.
+    CancelBackup,
+    /// W4: put a backup in the place of this node's data.
+    Restore(RestoreOptions),
+    /// Between agents: how large is the data here, and where is its server? Asked before a copy.
+    DonorFacts,
+    /// Between agents: may this node be rebuilt now? The leader lets one at a time. Asked again while it goes on.
+    MayRebuild {
+        /// Which node.
+        node: NodeId,
+        /// It has ended: another may begin.
+        over: bool,
     },
     /// Events after this sequence number, oldest first, at most 500; waits up to `wait_ms` for one.
     Events {
@@ -92,18 +122,35 @@ impl Request {
             Request::SetPriority { .. } => "cluster set",
             Request::RaftDisable => "raft disable",
             Request::RaftEnable => "raft enable",
+            Request::PurgeBinlog { on: true } => "raft enablepurgebinlog",
+            Request::PurgeBinlog { on: false } => "raft disablepurgebinlog",
             Request::MysqlStart => "mysql start",
             Request::MysqlShutdown => "mysql shutdown",
             Request::MysqlKill => "mysql kill",
             Request::Monitor { on: true } => "mysql startmonitor",
             Request::Monitor { on: false } => "mysql stopmonitor",
+            Request::SetRejoin { .. } => "cluster set --rejoin",
+            Request::Rebuild(_) => "mysql rebuildme",
+            Request::CancelRebuild => "mysql cancelrebuild",
+            Request::Backup(_) => "mysql backup",
+            Request::CancelBackup => "mysql cancelbackup",
+            Request::Restore(_) => "mysql restore",
+            Request::DonorFacts => "donor facts",
+            Request::MayRebuild { .. } => "may rebuild",
             Request::Events { .. } => "events",
         }
     }
 
     /// It only looks.
     pub fn is_read_only(&self) -> bool {
-        matches!(self, Request::Status | Request::Ping | Request::Events { .. })
+        matches!(
+            self,
+            Request::Status
+                | Request::Ping
+                | Request::Events { .. }
+                | Request::DonorFacts
+                | Request::MayRebuild { .. }
+        )
     }
 }
 
@@ -135,6 +182,8 @@ pub enum Response {
     },
     /// To [`Request::Events`].
     Events(EventPage),
+    /// To [`Request::DonorFacts`].
+    Donor(DonorFacts),
 }
 
 /// What was refused or failed, why, and what to try.

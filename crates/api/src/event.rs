@@ -39,6 +39,8 @@ pub enum EventKind {
     Operator,
     /// Address and hooks.
     Hook,
+    /// Long jobs: rebuilds, backups, restores.
+    Job,
     /// Something an operator should look at.
     Trouble,
     /// The agent itself.
@@ -56,6 +58,7 @@ impl EventKind {
             EventKind::Handover => "handover",
             EventKind::Operator => "operator",
             EventKind::Hook => "hook",
+            EventKind::Job => "job",
             EventKind::Trouble => "trouble",
             EventKind::Agent => "agent",
         }

@@ -6,14 +6,18 @@
 
 mod call;
 mod event;
+mod job;
 mod status;
 mod stream;
 
 pub use call::{Call, Refusal, Reply, Request, Response};
 pub use event::{Event, EventKind, EventPage};
+pub use job::{
+    BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions,
+};
 pub use status::{
-    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,
-    TimingStatus,
+    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,
+    ReplicationStatus, TimingStatus,
 };
 pub use stream::{BinlogTailHead, StreamRequest, Wanted};
 

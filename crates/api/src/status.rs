@@ -1,7 +1,8 @@
 //! What a node says of itself: enough for every table of `xenoncli`.
 
+use crate::job::JobStatus;
 use serde::{Deserialize, Serialize};
-use xenon_election::{NodeId, Standing};
+use xenon_election::{NodeId, Rejoin, Standing};
 use xenon_gtid::{GtidSet, Uuid};
 
 /// One node's whole status.
@@ -27,6 +28,15 @@ pub struct NodeStatus {
     pub mysql: MysqlStatus,
     /// Backups.
     pub backup: BackupStatus,
+    /// The long job (rebuild, backup, restore) under way, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobStatus>,
+    /// S3: why this node may lack what it has acknowledged; `None` when it is in no doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+    /// What the agents of this cluster do by themselves with a node that cannot come back as it is.
+    #[serde(default)]
+    pub rejoin: Rejoin,
     /// Counters since the agent started.
     pub counters: Counters,
     /// Why this node may not lead; `None` when it may.
@@ -37,6 +47,12 @@ pub struct NodeStatus {
     pub doing: Vec<String>,
     /// Things an operator should know.
     pub troubles: Vec<String>,
+    /// Its binary logs, and who keeps them from being purged.
+    #[serde(default)]
+    pub purge: PurgeStatus,
+    /// Why nobody's binary logs may be purged for the time being: this node is being rebuilt, or copied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_binlogs: Option<String>,
     /// Milliseconds the phases of the last promotion on this node took.
     pub last_promotion: Option<TimingStatus>,
     /// Path of the configuration file.
@@ -92,6 +108,9 @@ pub struct MysqlStatus {
     pub server_uuid: Option<Uuid>,
     /// `gtid_executed`.
     pub executed: GtidSet,
+    /// `gtid_purged`: the part of it whose binary log is gone.
+    #[serde(default)]
+    pub purged: GtidSet,
     /// Greatest term marker received.
     pub marker: u64,
     /// Current binlog file.
@@ -129,13 +148,50 @@ pub struct ReplicationStatus {
     pub last_error: String,
 }
 
-/// Backups: NONE until there are some.
+/// Backups and rebuilds, in the words of the Go tool.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BackupStatus {
-    /// `NONE`, or what goes on.
+    /// `NONE`, or what goes on: `BACKUPING`, `REBUILDING`.
     pub state: String,
     /// What the last one failed with.
     pub last_error: String,
+}
+
+/// The binary logs of a node's server, as of the last round of purging.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PurgeStatus {
+    /// The agent purges them.
+    pub on: bool,
+    /// How many files there are.
+    pub files: u64,
+    /// Their size, bytes.
+    pub bytes: u64,
+    /// The oldest of them.
+    pub oldest: String,
+    /// `gtid_purged`: what this server has and cannot hand on any more. A node that lacks some of it needs a rebuild to follow it.
+    #[serde(default)]
+    pub gtid_purged: GtidSet,
+    /// Files purged since the agent started.
+    pub purged_files: u64,
+    /// Why nothing may go at all; `None` when that is not so.
+    pub waits: Option<String>,
+    /// Files younger than so many seconds are kept, though nobody lacks them: somebody has set
+    /// `binlog_expire_logs_seconds`.
+    #[serde(default)]
+    pub keeps_younger_s: Option<u64>,
+    /// Members for which files are kept.
+    pub held_by: Vec<PurgeHold>,
+}
+
+/// A member for which binary logs are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgeHold {
+    /// The member.
+    pub node: NodeId,
+    /// Why.
+    pub why: String,
+    /// For so long, seconds, as far as the answering agent knows.
+    pub for_s: u64,
 }
 
 /// Counters since the agent started; the names are those of `cluster raft`'s columns.

@@ -5,6 +5,7 @@ use crate::output::Output;
 use crate::playground::PlaygroundArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use xenon_election::Rejoin;
 
 /// Forms clusters of MySQL servers with an agent (xenon) beside each, shows them, and tells the agents what to do.
 #[derive(Debug, Parser)]
@@ -86,18 +87,24 @@ pub(crate) enum ClusterCommand {
         after_help = "Without a leader nobody can end it for all: then run it on the node that is to stand for election."
     )]
     Resume,
-    /// What the cluster keeps of a node beside the node's own config file.
+    /// What the cluster keeps of a node beside the node's own config file, and what holds for all nodes.
     #[command(after_help = "Example, so that a node never leads, and back:\n  \
         xenoncli cluster set 192.168.0.13:8801 --priority 0\n  \
-        xenoncli cluster set 192.168.0.13:8801 --priority default")]
+        xenoncli cluster set 192.168.0.13:8801 --priority default\n\n\
+        So that a node that cannot come back as it is waits for a person, or is rebuilt by its agent:\n  \
+        xenoncli cluster set --rejoin ask\n  \
+        xenoncli cluster set --rejoin auto")]
     Set {
         /// The endpoint of the node's agent.
-        #[arg(value_name = "NODE")]
-        node: String,
+        #[arg(value_name = "NODE", requires = "priority")]
+        node: Option<String>,
         /// Which of equally recent nodes leads: the higher one, 0 to 100; 0 never leads; `default`: as its own config file
         /// says.
-        #[arg(long, value_name = "N|default", value_parser = priority)]
-        priority: Priority,
+        #[arg(long, value_name = "N|default", value_parser = priority, requires = "node", required_unless_present = "rejoin")]
+        priority: Option<Priority>,
+        /// What agents do by themselves with a node whose data is gone, or that has what the leader lacks: rebuild it, or ask.
+        #[arg(long, value_enum, value_name = "auto|ask", conflicts_with = "node")]
+        rejoin: Option<RejoinWord>,
     },
     /// Every node: its part in elections, its server, its replication.
     #[command(
@@ -131,6 +138,22 @@ pub(crate) enum ClusterCommand {
     #[command(after_help = "json: {\"xenon\":[{id, status, config, uptimes}]}, every value a text; \
         --output json: with detail and error as in cluster status --help")]
     Xenon(FormatArguments),
+}
+
+/// What becomes of a node that cannot come back as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RejoinWord {
+    Auto,
+    Ask,
+}
+
+impl From<RejoinWord> for Rejoin {
+    fn from(word: RejoinWord) -> Self {
+        match word {
+            RejoinWord::Auto => Rejoin::Auto,
+            RejoinWord::Ask => Rejoin::Ask,
+        }
+    }
 }
 
 /// A priority, or none of the cluster's own.
@@ -202,6 +225,13 @@ pub(crate) enum RaftCommand {
     Enable,
     /// Take no part in elections: this node never votes nor leads until it is enabled.
     Disable,
+    /// Purge binary logs on this node as soon as no member can need them.
+    #[command(after_help = "Which files there are and for whom they are kept: detail.purge in \
+        xenoncli cluster status --output json")]
+    Enablepurgebinlog,
+    /// Purge no binary logs on this node, until it is enabled again or the agent restarts.
+    #[command(after_help = "For ever: raft.purge-binlog-disabled in xenon.json.")]
+    Disablepurgebinlog,
 }
 
 #[derive(Debug, Subcommand)]
@@ -222,6 +252,93 @@ pub(crate) enum MysqlCommand {
     Startmonitor,
     /// Leave it alone when it ends.
     Stopmonitor,
+    /// Build this host's server anew from another member's data.
+    #[command(
+        after_help = "The copy is made beside the data folder and looked at before anything of the old data is touched; the old \
+        data is then moved aside, put back if the copy does not start, and removed when the node follows again. The leader \
+        is refused. Ctrl-C leaves the rebuild running.\n\n\
+        --output json: one object at the end, {\"ok\":true,\"message\":\u{2026},\"node\":\u{2026}}; progress as lines on standard error"
+    )]
+    Rebuildme(RebuildArguments),
+    /// End the rebuild of this host's server, as long as its own data is untouched.
+    Cancelrebuild,
+    /// Copy this host's data into a folder, and prove the copy.
+    #[command(
+        after_help = "The folder is made by it: an absolute path, new or empty, on this host, outside of the data folder. The server \
+        copies itself as of one moment and serves on; a server of the agent's own then starts on the copy, and every file \
+        gets its checksum. It is made as DIR.incomplete and named DIR when it is whole.\n\n\
+        Example:  xenoncli mysql backup --to=/backup/2026-11-28 --throttle=100"
+    )]
+    Backup(BackupArguments),
+    /// End the backup that goes on, or a restore as long as this host's own data is untouched.
+    Cancelbackup,
+    /// Put a backup in the place of this host's data.
+    #[command(
+        after_help = "For a fresh node, which then joins: xenoncli cluster add. Every byte is compared with the backup's checksums \
+        before anything of this host's own data is touched. A leader is refused, and so is a node with data of its own \
+        unless --force is given: then that data is moved aside and kept.\n\n\
+        Example:  xenoncli mysql restore --from=/backup/2026-11-28"
+    )]
+    Restore(RestoreArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The backup's folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: String,
+    /// Copy at most so many MiB a second.
+    #[arg(long, value_name = "MIB/S", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) throttle: Option<u32>,
+    /// Return as soon as it has begun.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The backup's folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: String,
+    /// Though this host's server has data of its own.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Return as soon as the copying has begun.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArguments {
+    /// Copy from this node; without it from the best: a recent replica rather than the primary.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) from: Option<String>,
+    /// How to copy.
+    #[arg(long, value_enum, default_value_t = MethodWord::Clone)]
+    pub(crate) method: MethodWord,
+    /// Though too few other nodes are well. What is refused without it is refused for a reason.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// At most so many MiB a second.
+    #[arg(long, value_name = "MIB/S", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) throttle: Option<u32>,
+    /// Return as soon as the copy has begun.
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Only say what would be done.
+    #[arg(long, conflicts_with = "detach")]
+    pub(crate) dry_run: bool,
+}
+
+/// How data is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodWord {
+    /// The servers' own CLONE.
+    Clone,
+    /// A stream of xtrabackup.
+    Xtrabackup,
+    /// A stream of mariabackup.
+    Mariabackup,
 }
 
 #[derive(Debug, Subcommand)]
@@ -248,6 +365,12 @@ mod tests {
             "cluster add 10.0.0.1:8801,10.0.0.2:8801",
             "cluster pause",
             "cluster set 10.0.0.1:8801 --priority default",
+            "cluster set --rejoin ask",
+            "mysql rebuildme",
+            "mysql backup --to=/backup/1",
+            "mysql cancelbackup",
+            "mysql restore --from /backup/1 --force",
+            "mysql rebuildme --from=10.0.0.1:8801 --force",
             "cluster status -c /etc/xenon.json --output json",
             "init --address=10.0.0.1 --port=8801 --vip=10.0.0.9 --repluser=repl --replpwd=x",
         ] {

@@ -161,6 +161,14 @@ impl Check<'_> {
         let raft = &config.raft;
         self.time("raft.hook-timeout", raft.hook_timeout_ms);
         self.time("raft.purge-binlog-interval", raft.purge_binlog_interval_ms);
+        let (wait, interval) = (raft.purge_binlog_wait_ms, raft.purge_binlog_interval_ms);
+        if wait < interval.saturating_mul(2) && !raft.purge_binlog_disabled {
+            self.error(
+                "raft.purge-binlog-wait",
+                format!("{wait} ms is less than two rounds of purging (raft.purge-binlog-interval)"),
+                format!("give at least {}, or make the interval shorter", interval.saturating_mul(2)),
+            );
+        }
         if raft.priority > 100 {
             self.error(
                 "raft.priority",

@@ -48,8 +48,12 @@ section! {
         "admit-defeat-hearbeat-count" admit_defeat_hearbeat_count: u32 = 10,
         /// Pause between two looks at which binlogs may go, milliseconds.
         "purge-binlog-interval" purge_binlog_interval_ms: u64 = 300_000,
-        /// Purge no binlogs at all. Otherwise only what every voter has received goes.
+        /// The agent purges no binlogs: the server's own expiry by age is left as it is, and waits for nobody. Otherwise
+        /// what every member (idle ones, too) has executed goes, and the server's own expiry is switched off.
         "purge-binlog-disabled" purge_binlog_disabled: bool = false,
+        /// How long binlogs are kept for a member that says nothing of its server, or for a rebuild or backup that does
+        /// not end, milliseconds. After that such a member needs a rebuild; half of it before, it is warned of.
+        "purge-binlog-wait" purge_binlog_wait_ms: u64 = 86_400_000,
         /// This node follows for ever: it neither votes nor leads nor acknowledges.
         "super-idle" super_idle: bool = false,
         /// This node has no mysqld: it only votes, so that two nodes with data have a majority when one of them is lost.

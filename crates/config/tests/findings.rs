@@ -235,6 +235,13 @@ fn timeouts_that_cannot_work() {
         ),
         ("raft", r#""heartbeat-timeout": 1000"#, ""),
         ("raft", r#""election-timeout": 100"#, ""),
+        (
+            "raft",
+            r#""purge-binlog-wait": 300000"#,
+            "6:22: raft.purge-binlog-wait: 300000 ms is less than two rounds of purging (raft.purge-binlog-interval); give at \
+             least 600000, or make the interval shorter",
+        ),
+        ("raft", r#""purge-binlog-wait": 604800000"#, ""),
         ("raft", r#""hook-timeout": 0"#, "6:17: raft.hook-timeout: is 0; give milliseconds, like 1000"),
         (
             "rpc",

@@ -139,7 +139,7 @@ fn every_key_can_be_given() {
         server: {endpoint: '[fd00::1]:8801', 'enable-apis': true, 'peer-address': '0.0.0.0:6060', 'secret-file': 'key',
             'tls-ca': 'ca.pem', 'tls-cert': '/etc/cert.pem', 'tls-key': 'key.pem'},
         raft: {'meta-datadir': '/m', 'heartbeat-timeout': 100, 'election-timeout': 500, 'purge-binlog-interval': 1000,
-            'purge-binlog-disabled': true, 'super-idle': true, 'witness': false, 'leader-start-command': 'up', 'leader-stop-command': 'down',
+            'purge-binlog-disabled': true, 'purge-binlog-wait': 5000, 'super-idle': true, 'witness': false, 'leader-start-command': 'up', 'leader-stop-command': 'down',
             'hook-timeout': 5000, priority: 0},
         mysql: {admin: 'a', passwd: 'b', host: 'h', port: 1, socket: '/s', version: 'mysql84', basedir: '/b',
             mysqld: '/b/mysqld', 'mysqld-args': ['--x', '--y=1'], user: 'mysql', 'defaults-file': '/d', 'ping-timeout': 300,

@@ -75,6 +75,7 @@ raft.election-timeout=1000
 raft.admit-defeat-hearbeat-count=10
 raft.purge-binlog-interval=300000
 raft.purge-binlog-disabled=false
+raft.purge-binlog-wait=86400000
 raft.super-idle=false
 raft.witness=false
 raft.leader-start-command=nop

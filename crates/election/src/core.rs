@@ -307,6 +307,7 @@ impl Election {
             Request::HandOver { target } => self.hand_over(target, out),
             Request::Pause => self.pause(out),
             Request::Resume => self.resume(out),
+            Request::Rejoin(rejoin) => self.set_rejoin(rejoin, out),
             Request::Prefer { node, priority } => self.prefer(&node, priority, out),
             Request::Disable => self.disable(out),
             Request::Enable => self.enable(out),

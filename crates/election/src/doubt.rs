@@ -2,7 +2,8 @@
 //! only beside every other voter's, until it has caught up with a leader.
 
 use crate::core::{Election, Out, Role};
-use crate::event::{LocalView, Replaced, ServerView};
+use crate::effect::Delay;
+use crate::event::{LocalView, Replaced, ServerView, Timer};
 use crate::ids::Term;
 use crate::record::Doubt;
 use xenon_gtid::{GtidSet, Uuid};
@@ -95,6 +96,17 @@ impl Election {
             // Its server is the primary's, or is about to be: the agent asks for this of a dead follower only.
             return out.trouble("the data of a leader is not replaced");
         }
+        // What it stood with, was about to vote with, or was last seen to have is not what it will have: a vote that comes in
+        // later must not elect it with a position that its server has no more (I2).
+        if let Role::Candidate(_) = self.role {
+            self.role = Role::Follower;
+            out.arm(Timer::Election, Delay::Election { rank: 1 });
+        }
+        self.freezing = None;
+        self.catching_up = None;
+        self.local.server = None;
+        self.suspect = None;
+        self.look_first = true;
         self.last_received = None;
         self.dirty = true;
         self.record.server_uuid = match by {

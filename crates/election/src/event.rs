@@ -1,6 +1,6 @@
 //! What the core is told.
 
-use crate::group::Standing;
+use crate::group::{Rejoin, Standing};
 use crate::ids::{NodeId, Term, Ticket};
 use crate::message::{Message, Wish};
 use crate::position::Position;
@@ -130,6 +130,8 @@ pub enum Request {
     Pause,
     /// T4: elections again. On a node that hears no leader: this node may stand although its config says pause.
     Resume,
+    /// W4: what becomes of a node that cannot come back as it is.
+    Rejoin(Rejoin),
     /// V8: a preference that overrides the node's own config file; `None` = what that file says.
     Prefer {
         /// Whose.

@@ -3,7 +3,7 @@
 use crate::core::{Election, Out, Role};
 use crate::effect::{Delay, Note};
 use crate::event::Timer;
-use crate::group::{ConfigId, GroupConfig, Member, Standing};
+use crate::group::{ConfigId, GroupConfig, Member, Rejoin, Standing};
 use crate::ids::NodeId;
 use crate::message::Message;
 use crate::record::Record;
@@ -28,7 +28,13 @@ impl Election {
         }
         members.entry(self.id.clone()).or_insert_with(Member::voter);
         let count = members.len();
-        let config = GroupConfig { cluster, id: ConfigId { term: 0, version: 1 }, members, paused: false };
+        let config = GroupConfig {
+            cluster,
+            id: ConfigId { term: 0, version: 1 },
+            members,
+            paused: false,
+            rejoin: Rejoin::default(),
+        };
         if config.voters().count() == 0 {
             return out.refuse("a cluster needs a node that may lead", "leave out super-idle on one node");
         }

@@ -72,6 +72,32 @@ impl fmt::Display for ConfigId {
     }
 }
 
+/// What agents do by themselves with a node that cannot come back as it is: its data is gone, or it has transactions that
+/// the leader lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rejoin {
+    /// It is rebuilt from another member, when that loses nothing.
+    #[default]
+    Auto,
+    /// An operator is asked.
+    Ask,
+}
+
+impl Rejoin {
+    fn is_default(&self) -> bool {
+        *self == Rejoin::default()
+    }
+
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Rejoin::Auto => "auto",
+            Rejoin::Ask => "ask",
+        }
+    }
+}
+
 /// The member list with its order and the cluster that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GroupConfig {
@@ -84,6 +110,9 @@ pub struct GroupConfig {
     /// T4: nobody stands, and nobody steps down for a lost lease.
     #[serde(default, skip_serializing_if = "is_false")]
     pub paused: bool,
+    /// What becomes of a node that cannot come back as it is; no rule of elections looks at it.
+    #[serde(default, skip_serializing_if = "Rejoin::is_default")]
+    pub rejoin: Rejoin,
 }
 
 /// Why two configs may not follow each other (rule C1).

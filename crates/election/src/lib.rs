@@ -30,7 +30,7 @@ mod waiting;
 pub use crate::core::{Election, Start};
 pub use effect::{Delay, Directive, Effect, KnownLeader, Note, Refused};
 pub use event::{Event, LocalView, Replaced, Request, ServerView, State, Timer};
-pub use group::{ConfigId, GroupConfig, Member, NotOneVoterApart, Standing};
+pub use group::{ConfigId, GroupConfig, Member, NotOneVoterApart, Rejoin, Standing};
 pub use ids::{NodeId, Term, Ticket};
 pub use message::{LeaderInfo, Message, Refusal, Report, Wish};
 pub use position::{Position, Recency};

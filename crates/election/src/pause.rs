@@ -3,6 +3,7 @@
 use crate::core::{Election, Out, Role};
 use crate::effect::Delay;
 use crate::event::Timer;
+use crate::group::Rejoin;
 use crate::ids::NodeId;
 
 impl Election {
@@ -53,6 +54,25 @@ impl Election {
             out.arm(Timer::Lease, Delay::LeaseFrom { round: leader.round });
         }
         out.answer(done);
+    }
+
+    /// W4: kept in the config, so that it holds on every node and outlives leaders and restarts.
+    pub(crate) fn set_rejoin(&mut self, rejoin: Rejoin, out: &mut Out) {
+        let Some(mut next) = self.record.config.clone() else {
+            return out.refuse("this node belongs to no cluster", "form one: xenoncli cluster add");
+        };
+        if let Err((what, cure)) = self.may_change_config() {
+            return out.refuse(what, cure);
+        }
+        let what = match rejoin {
+            Rejoin::Auto => "a node that cannot come back as it is, is rebuilt by its agent (rejoin: auto)",
+            Rejoin::Ask => "a node that cannot come back as it is, waits for an operator (rejoin: ask)",
+        };
+        if next.rejoin != rejoin {
+            next.rejoin = rejoin;
+            self.change_config(next, what, out);
+        }
+        out.answer(what);
     }
 
     /// V8, at run time: kept in the config, so that it outlives leaders and restarts.

@@ -33,6 +33,11 @@ impl Election {
         }
     }
 
+    /// The record as it stands in memory is on disk (S1).
+    pub fn is_saved(&self) -> bool {
+        self.unsaved.is_none()
+    }
+
     /// The leader of the current term that this node hears or is.
     pub fn leader(&self) -> Option<&NodeId> {
         match &self.role {

@@ -5,14 +5,19 @@
 //! | look at the server | [`Door::observe`] |
 //! | see whether it still serves | [`Door::probe`] |
 //! | change something | [`Door::control`], one at a time, then the methods of [`Control`] |
+//! | make room in the binlog | [`Door::purge_binlogs`] |
 //! | start, find, watch or end the process | [`Mysqld`] |
+//! | copy a server's data, prove a copy, put it in place | [`Door::clone_data`], [`Scratch`], [`Swap`] |
+//! | make a backup, check it, bring it back | [`take_backup`], [`check_backup`], [`copy_backup`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
 //! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
 
 mod abandoned;
+mod backup;
 mod commits;
 mod control;
+mod copy;
 mod dialect;
 mod disk;
 mod door;
@@ -23,11 +28,21 @@ mod look;
 mod options;
 mod places;
 mod process;
+mod purge;
 mod session;
 
+pub use backup::{
+    BackupFile, BackupOrder, BackupOrigin, BackupPhase, BackupProgress, BackupRoom, Manifest, abandon_backup,
+    check_backup, check_backup_target, copy_backup, read_backup, take_backup,
+};
 pub use control::{
     AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, RescueFiles,
     SEMI_SYNC_TIMEOUT_MS,
+};
+pub use copy::{
+    CloneFrom, CloneLimits, CloneOrder, Cloned, CopyError, CopyProgress, Donor, FolderFacts, Layout, LeftOut,
+    LogsOutside, Scratch, ScratchOptions, ServerFacts, Swap, SwapState, WorkFolder, check_complete,
+    folder_facts, own_like, strip_identity, sync_all,
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
@@ -40,5 +55,6 @@ pub use options::{DoorOptions, Secret};
 pub use places::Places;
 pub use process::{
     ExitRecord, ExitSeen, Mysqld, MysqldOptions, RestartDecision, RestartPolicy, SeenBy, StartError,
-    find_mysqld, folder_of,
+    find_mysqld, folder_of, mysqld_version,
 };
+pub use purge::Purged;

@@ -57,7 +57,8 @@ async fn a_kill_is_seen_at_once_and_the_process_is_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_loop_shows_the_servers_last_words() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("data")).unwrap();
+    // What looks like data.
+    std::fs::create_dir_all(folder.path().join("data/mysql")).unwrap();
     let options =
         write_defaults(folder.path(), "127.0.71.22", free_port("127.0.71.22"), 22, "no-such-option = 1");
     let mut policy = RestartPolicy::default();
@@ -95,6 +96,20 @@ async fn what_cannot_be_started_says_why() {
         std::fs::write(&options.defaults_file, "[mysqld]\nport=1\n").unwrap();
         let error = Mysqld::start(&options).await.unwrap_err();
         assert!(matches!(error, StartError::NoUser { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_data_folder_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = write_defaults(folder.path(), "127.0.71.24", 1, 24, "");
+    options.user = Some("root".to_owned());
+    let data = folder.path().join("data");
+    for make in [|_: &std::path::Path| {}, |data: &std::path::Path| std::fs::create_dir(data).unwrap()] {
+        make(&data);
+        let error = Mysqld::start(&options).await.unwrap_err();
+        assert!(matches!(&error, StartError::NoData { data_dir } if *data_dir == data), "{error}");
+        assert!(error.to_string().contains("rebuild this node"), "{error}");
     }
 }
 

@@ -6,6 +6,10 @@ use std::fmt;
 /// Less than this is none: InnoDB makes a file longer by up to four extents of 1 MiB at a time, and refuses the
 /// statement when they are not to be had.
 pub const NONE_LEFT_BYTES: u64 = 4 << 20;
+/// One that was full has room again with this much free, or with an eighth of a small disk. A server that finds no room gives up
+/// temporary files and its unfinished binlog, a few MiB, which it needs again at once (seen on 9.7.4): that ends nothing.
+pub const ROOM_AGAIN_BYTES: u64 = 64 << 20;
+const ROOM_AGAIN_PART: u64 = 8;
 /// Little is left below both of these.
 const LITTLE_LEFT_BYTES: u64 = 1 << 30;
 const LITTLE_LEFT_PERCENT: u64 = 5;
@@ -151,6 +155,8 @@ pub fn worst<'a>(disks: impl IntoIterator<Item = (&'a str, Disk)>) -> (String, D
 pub struct DiskWatch {
     last: Option<DiskReport>,
     bad_in_a_row: u32,
+    /// It was found full, and has had no room worth the name since.
+    full: bool,
     since_report: Patience,
     /// As `since_report`, but only while the device has finished nothing.
     still: Patience,
@@ -159,8 +165,13 @@ pub struct DiskWatch {
 impl DiskWatch {
     /// An attempt has ended.
     pub fn on_report(&mut self, report: DiskReport) {
-        self.bad_in_a_row =
-            if of_report(&report).cannot_serve().is_some() { self.bad_in_a_row + 1 } else { 0 };
+        let disk = of_report(&report);
+        self.bad_in_a_row = if disk.cannot_serve().is_some() { self.bad_in_a_row + 1 } else { 0 };
+        if disk == Disk::Full {
+            self.full |= self.bad_in_a_row >= CONFIRMED;
+        } else if disk.cannot_serve().is_none() && has_room(&report) {
+            self.full = false;
+        }
         self.last = Some(report);
         self.since_report.reset();
         self.still.reset();
@@ -196,12 +207,20 @@ impl DiskWatch {
             return if waited_ms >= SLOW_MS { Disk::Slow { waited_ms } } else { Disk::Unknown };
         };
         let disk = of_report(last);
+        if self.full && (disk == Disk::Full || disk.cannot_serve().is_none()) {
+            return Disk::Full;
+        }
         if disk.cannot_serve().is_some() {
             // A single bad report says nothing yet, in either direction.
             return if self.bad_in_a_row >= CONFIRMED { disk } else { Disk::Unknown };
         }
         if waited_ms >= SLOW_MS { Disk::Slow { waited_ms } } else { disk }
     }
+}
+
+fn has_room(report: &DiskReport) -> bool {
+    let wanted = ROOM_AGAIN_BYTES.min(report.total_bytes / ROOM_AGAIN_PART);
+    report.free_bytes.is_none_or(|free| free >= wanted)
 }
 
 fn of_report(report: &DiskReport) -> Disk {

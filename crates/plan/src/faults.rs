@@ -17,12 +17,14 @@ pub enum Folder {
     Moved(String),
     /// Somebody has deleted it under the running server.
     Deleted,
+    /// No server runs, and there is nothing there that one could be started with.
+    Missing,
 }
 
 impl Folder {
     /// A restart would find nothing, so what is received now may be gone then.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Folder::Moved(_) | Folder::Deleted)
+        matches!(self, Folder::Moved(_) | Folder::Deleted | Folder::Missing)
     }
 }
 
@@ -43,6 +45,8 @@ pub struct Faults {
     pub unreleased: Option<GtidSet>,
     /// What its applier has stopped with, between two attempts at it, too.
     pub applier: Option<String>,
+    /// A disk that was full has room again, and its server's threads have not been woken since.
+    pub room_again: bool,
     /// mysqld has no connection left, and for some time the agent has not been let in.
     pub locked_out: bool,
 }
@@ -56,6 +60,12 @@ impl Faults {
             }
             Folder::Deleted => {
                 return Some(format!("its data folder {} was deleted while it runs", self.data_folder));
+            }
+            Folder::Missing => {
+                return Some(format!(
+                    "its data folder {} holds no data: it was deleted or moved away, or its disk is not mounted",
+                    self.data_folder
+                ));
             }
             Folder::Unknown | Folder::Right => {}
         }
@@ -87,6 +97,11 @@ impl Faults {
             Folder::Deleted => troubles.push(format!(
                 "the data folder {} was deleted under the running mysqld: what it has exists only in the files that it holds \
                  open, and is gone when it ends; rebuild this node",
+                self.data_folder
+            )),
+            Folder::Missing => troubles.push(format!(
+                "the data folder {} holds no data, so mysqld is not started: it was deleted or moved away, or its disk is not \
+                 mounted. Bring it back, or rebuild this node",
                 self.data_folder
             )),
             Folder::Unknown | Folder::Right => {}

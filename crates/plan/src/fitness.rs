@@ -6,6 +6,9 @@ use crate::role::{Process, Seen};
 /// Why the local server could not be a primary; `None` when it could.
 pub fn unfit(seen: &Seen) -> Option<String> {
     if seen.process != Process::Running {
+        if let Some(why) = seen.faults.cannot_serve().filter(|_| seen.faults.folder.is_lost()) {
+            return Some(why);
+        }
         return Some("its mysqld does not run".to_owned());
     }
     match seen.health {

@@ -10,6 +10,9 @@ use xenon_gtid::GtidSet;
 pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan: &mut Plan) {
     let why = format!("{source} is the primary");
     let Some(server) = depose::plan(&why, seen, plan) else { return };
+    if wake(server, seen, plan) {
+        return;
+    }
     let restart_receiver = semi_sync_replica(acknowledge, server, seen, plan);
     let settled = match &server.replication {
         Some(replication)
@@ -30,6 +33,23 @@ pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan:
     if seen.variables != Some(Variables::Replica) {
         plan.push(Step::SetVariables { role: Variables::Replica }, "this server is a replica");
     }
+}
+
+/// L6. A thread of the server that found its disk full sleeps for a whole minute, whatever has been freed meanwhile, and a STOP
+/// waits for it (seen on 9.7.4). KILL wakes it: what it was writing is written to its end, for there is room now, and then it
+/// ends as by a STOP. Says whether it is to be done, and looked at anew.
+fn wake(server: &ServerState, seen: &Seen, plan: &mut Plan) -> bool {
+    let runs = server.replication.as_ref().is_some_and(|replication| {
+        replication.receiver != ReceiverState::Stopped || replication.applier_running
+    });
+    let sleeps = seen.faults.room_again && runs;
+    if sleeps {
+        plan.push(
+            Step::WakeReplication,
+            "the disk has room again, and threads that found none would sleep for a minute",
+        );
+    }
+    sleeps
 }
 
 /// L4. Says whether the receiver must start anew for it to take effect.
@@ -110,7 +130,7 @@ fn repoint(
             plan.push(Step::StartReceiver, "the receiver does not run");
         }
         if !replication.receiver_error.is_empty() {
-            plan.troubles.push(format!("the receiver has stopped: {}", replication.receiver_error));
+            plan.troubles.push(told_receiver_error(&replication.receiver_error));
         }
     } else if replication.receiver == ReceiverState::Connecting && !replication.receiver_error.is_empty() {
         plan.troubles.push(format!("the receiver cannot connect: {}", replication.receiver_error));
@@ -123,6 +143,21 @@ fn repoint(
         start_applier(replication, server, seen, plan);
     }
     true
+}
+
+fn told_receiver_error(error: &str) -> String {
+    if lacks_purged(error) {
+        return format!(
+            "this node needs a rebuild: the primary has purged binlogs that this node has not received (it was gone for \
+             too long, see raft.purge-binlog-wait); rebuild it: xenoncli mysql rebuildme. The receiver: {error}"
+        );
+    }
+    format!("the receiver has stopped: {error}")
+}
+
+/// The source says that it does not have any more what this server would get next.
+pub fn lacks_purged(receiver_error: &str) -> bool {
+    receiver_error.contains("1236") && receiver_error.contains("purged")
 }
 
 fn point_anew(

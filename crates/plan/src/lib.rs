@@ -17,6 +17,8 @@ pub mod observation;
 mod opened;
 mod patience;
 mod promote;
+pub mod purge;
+pub mod rebuild;
 mod role;
 mod step;
 
@@ -25,6 +27,7 @@ pub use commits::{Commits, DEAF_MS, LOST_MS, Standstill, WEDGED_MS, WEDGED_UNSUR
 pub use depose::looks_like_primary;
 pub use faults::{Faults, Folder};
 pub use fitness::unfit;
+pub use follow::lacks_purged;
 pub use freeze::freezable;
 pub use opened::ClosedWatch;
 pub use promote::{NO_TIMEOUT_MS, is_promoted};

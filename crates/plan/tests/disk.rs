@@ -1,7 +1,8 @@
 //! L6: a disk that is full, read-only, failing or stalled, told from one that is busy.
 
 use xenon_plan::disk::{
-    BUSY_STALLED_MS, Disk, DiskReport, DiskWatch, NONE_LEFT_BYTES, STALLED_MS, Written, worst,
+    BUSY_STALLED_MS, Disk, DiskReport, DiskWatch, NONE_LEFT_BYTES, ROOM_AGAIN_BYTES, STALLED_MS, Written,
+    worst,
 };
 
 const GIB: u64 = 1 << 30;
@@ -59,6 +60,35 @@ fn one_bad_report_is_no_verdict_and_one_good_one_ends_it() {
     assert!(!watch.is_suspicious());
     watch.on_report(report(Written::Done, 50 * GIB));
     assert_eq!(watch.verdict(), Disk::Well);
+}
+
+#[test]
+fn a_full_one_has_room_again_with_more_than_a_server_that_fails_gives_up() {
+    let mut watch = DiskWatch::default();
+    (0..2).for_each(|_| watch.on_report(report(Written::NoSpace, 0)));
+    // What mysqld has given up, and takes again in a moment.
+    watch.on_report(report(Written::Done, 16 << 20));
+    assert_eq!(watch.verdict(), Disk::Full);
+    watch.on_report(report(Written::Done, ROOM_AGAIN_BYTES - 1));
+    assert_eq!(watch.verdict(), Disk::Full);
+    watch.on_report(report(Written::Done, ROOM_AGAIN_BYTES));
+    assert_eq!(watch.verdict(), Disk::Low { free_bytes: ROOM_AGAIN_BYTES });
+    // From above, little is little only.
+    watch.on_report(report(Written::Done, 16 << 20));
+    assert_eq!(watch.verdict(), Disk::Low { free_bytes: 16 << 20 });
+    // One report is no verdict.
+    watch.on_report(report(Written::NoSpace, 0));
+    watch.on_report(report(Written::Done, 16 << 20));
+    assert_eq!(watch.verdict(), Disk::Low { free_bytes: 16 << 20 });
+    // A small disk, and one that does not say what is free.
+    for room in [
+        DiskReport { total_bytes: 80 << 20, ..report(Written::Done, 10 << 20) },
+        DiskReport { free_bytes: None, ..report(Written::Done, 0) },
+    ] {
+        (0..2).for_each(|_| watch.on_report(report(Written::NoSpace, 0)));
+        watch.on_report(room);
+        assert_eq!(watch.verdict().cannot_serve(), None);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 use support::*;
 use xenon_gtid::Gtid;
 use xenon_plan::disk::Disk;
-use xenon_plan::{Faults, Folder, Role, Seen, Standstill, Step, plan, unfit};
+use xenon_plan::{Faults, Folder, Process, Role, Seen, Standstill, Step, plan, unfit};
 
 fn moved() -> Folder {
     Folder::Moved("/old".to_owned())
@@ -14,7 +14,7 @@ fn moved() -> Folder {
 #[test]
 fn what_keeps_a_server_from_serving_makes_it_unfit_and_is_told() {
     type Case = (fn(&mut Faults), &'static str, &'static str);
-    let table: [Case; 8] = [
+    let table: [Case; 9] = [
         (|faults| faults.disk = Disk::Full, "the disk of /data is full", "PURGE BINARY LOGS"),
         (|faults| faults.disk = Disk::ReadOnly, "the disk of /data is read-only", "dmesg"),
         (|faults| faults.disk = Disk::Failing("EIO".to_owned()), "the disk of /data fails: EIO", "dmesg"),
@@ -24,6 +24,11 @@ fn what_keeps_a_server_from_serving_makes_it_unfit_and_is_told() {
             "dmesg",
         ),
         (|faults| faults.folder = moved(), "its data folder /data was moved to /old", "move it back"),
+        (
+            |faults| faults.folder = Folder::Missing,
+            "its data folder /data holds no data",
+            "rebuild this node",
+        ),
         (|faults| faults.folder = Folder::Deleted, "its data folder /data was deleted", "rebuild this node"),
         (
             |faults| faults.standstill = Some(Standstill::Wedged { sessions: 3, waited_ms: 8_000 }),
@@ -49,6 +54,19 @@ fn what_keeps_a_server_from_serving_makes_it_unfit_and_is_told() {
             assert!(troubles.contains(cure), "{cure}: {troubles}");
         }
     }
+}
+
+#[test]
+fn a_lost_data_folder_is_a_better_reason_than_a_server_that_does_not_run() {
+    let mut seen = Seen { process: Process::Down, server: None, ..replica_of("old") };
+    assert_eq!(unfit(&seen).as_deref(), Some("its mysqld does not run"));
+    seen.faults.folder = Folder::Missing;
+    assert!(unfit(&seen).is_some_and(|why| why.contains("was deleted or moved away")));
+    assert!(troubles(&Role::Hold, &seen).contains("mysqld is not started"));
+    // A disk is no reason of its own: it may be what the server died of, or not.
+    seen.faults.folder = Folder::Unknown;
+    seen.faults.disk = Disk::Full;
+    assert_eq!(unfit(&seen).as_deref(), Some("its mysqld does not run"));
 }
 
 #[test]

@@ -28,6 +28,21 @@ fn f1_a_server_that_followed_nobody() {
 }
 
 #[test]
+fn l6_threads_that_sleep_for_want_of_room_are_woken_when_there_is_some() {
+    let mut seen = replica_of("new");
+    seen.faults.room_again = true;
+    assert_eq!(steps(&follow("new"), &seen), [Step::WakeReplication]);
+    assert_eq!(steps(&follow("old"), &seen), [Step::WakeReplication], "a STOP would wait for them");
+    // Ended, they are started anew, with nothing more to be woken.
+    let mut ended = replica_of("new");
+    ended.faults.room_again = true;
+    let replication =
+        ended.server.as_mut().and_then(|server| server.replication.as_mut()).expect("a replica");
+    (replication.receiver, replication.applier_running) = (ReceiverState::Stopped, false);
+    assert_eq!(names(&follow("new"), &ended), ["start-receiver", "start-applier"]);
+}
+
+#[test]
 fn d1_a_deposed_primary_is_closed_before_it_follows_and_before_semi_sync_goes_off() {
     let seen = open_primary();
     assert_eq!(
@@ -153,6 +168,21 @@ fn f1_threads_that_stopped_are_started() {
     assert!(plan(&follow("new"), &seen).is_empty());
     let troubles = troubles(&follow("new"), &seen);
     assert!(troubles.contains("1236") && troubles.contains("duplicate key"), "{troubles}");
+}
+
+#[test]
+fn w5_one_that_was_gone_for_too_long_says_that_it_needs_a_rebuild() {
+    let mut seen = replica_of("new");
+    seen.retry_due = false;
+    replication_of(&mut seen).receiver = ReceiverState::Stopped;
+    replication_of(&mut seen).receiver_error =
+        "Got fatal error 1236 from source when reading data from binary log: \
+        'Cannot replicate because the source purged required binary logs.'"
+            .to_owned();
+    assert!(troubles(&follow("new"), &seen).starts_with("this node needs a rebuild"));
+    replication_of(&mut seen).receiver_error =
+        "Got fatal error 1236 from source: log event too long".to_owned();
+    assert!(troubles(&follow("new"), &seen).starts_with("the receiver has stopped"));
 }
 
 #[test]

@@ -244,7 +244,7 @@ impl LocalCluster {
         if node.agent().is_some() {
             self.kill_agent(index)?;
         }
-        for mysqld in node.mysqlds() {
+        for mysqld in node.mysqlds().into_iter().chain(node.scratch_servers()) {
             // One that ended meanwhile is what is wanted.
             let _ = mysqld.signal(Signal::KILL);
             if !mysqld.wait_dead(KILLED) {

@@ -119,6 +119,11 @@ impl Node {
     pub(crate) fn mysqlds(&self) -> Vec<Process> {
         Process::with_argument("mysqld", &defaults_argument(&self.defaults_file()))
     }
+
+    /// Servers that its agent has made for a moment, to receive or prove a copy: they work somewhere below the node's folder.
+    pub(crate) fn scratch_servers(&self) -> Vec<Process> {
+        Process::working_below("mysqld", &self.folder)
+    }
 }
 
 /// The argument by which a server is known as this node's.

@@ -33,6 +33,19 @@ impl Process {
         Self::of(rustix::process::getpid().as_raw_nonzero().get())
     }
 
+    /// All processes of a program that work in a folder or below it.
+    pub(crate) fn working_below(program: &str, folder: &std::path::Path) -> Vec<Self> {
+        let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        pids.filter(|pid| {
+            let works =
+                std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+            works && Stat::read(*pid).is_some_and(|stat| stat.name == program)
+        })
+        .filter_map(Self::of)
+        .collect()
+    }
+
     /// All processes of a program (by the last part of its path) that have exactly this argument.
     pub fn with_argument(program: &str, argument: &OsStr) -> Vec<Self> {
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };

@@ -155,7 +155,7 @@ impl State {
             // One that ended meanwhile is what is wanted.
             let _ = server.signal(Signal::KILL);
         }
-        for server in servers {
+        for server in servers.into_iter().chain(self.nodes.iter().flat_map(Node::scratch_servers)) {
             end(server, Signal::KILL, "mysqld", KILLED)?;
         }
         Ok(())

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xenon_api::{Call, Envelope, Reply};
 use xenon_election::{
-    ConfigId, Effect, Election, Event, GroupConfig, LocalView, Member, NodeId, Record, Rules, ServerView,
-    Start, Timer,
+    ConfigId, Effect, Election, Event, GroupConfig, LocalView, Member, NodeId, Record, Rejoin, Rules,
+    ServerView, Start, Timer,
 };
 use xenon_gtid::Uuid;
 
@@ -105,8 +105,13 @@ fn local() -> LocalView {
 
 fn core() -> Election {
     let members = MEMBERS.iter().map(|name| (NodeId::new(*name), Member::voter())).collect();
-    let config =
-        GroupConfig { cluster: cluster(), id: ConfigId { term: 0, version: 1 }, members, paused: false };
+    let config = GroupConfig {
+        cluster: cluster(),
+        id: ConfigId { term: 0, version: 1 },
+        members,
+        paused: false,
+        rejoin: Rejoin::default(),
+    };
     let (core, _) = Election::start(Start {
         id: NodeId::new(MEMBERS[0]),
         record: Record { config: Some(config), ..Record::default() },

@@ -1,12 +1,13 @@
 //! Looking at a server, and the way to change it.
 
 use crate::servers::with;
-use crate::{Control, DoorOptions, LogPlaces, Places, SqlError};
+use crate::{Control, DoorOptions, LogPlaces, Places, Purged, SqlError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use xenon_gtid::GtidSet;
 use xenon_plan::observation::ServerState;
 
 /// What one round trip takes.
@@ -48,6 +49,19 @@ impl Door {
     pub async fn observe(&self, deadline: Duration) -> Result<ServerState, SqlError> {
         let at = self.reach("looking at mysqld", deadline).await?;
         Ok(with(|servers| servers.servers[at].state()))
+    }
+
+    /// Servers here have no files that could go.
+    ///
+    /// # Errors
+    /// As the real one's.
+    pub async fn purge_binlogs(
+        &self,
+        _within: Option<&GtidSet>,
+        deadline: Duration,
+    ) -> Result<Purged, SqlError> {
+        self.reach("purging binary logs", deadline).await?;
+        Ok(Purged::default())
     }
 
     /// Whether the server still takes and answers statements.

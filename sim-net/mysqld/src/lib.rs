@@ -20,8 +20,8 @@ pub use control::Control;
 pub use door::Door;
 pub use process::Mysqld;
 pub use real::{
-    Applied, BinlogTail, DiskError, DiskLimits, DoorOptions, Ensured, ExitRecord, ExitSeen, FileRange,
-    Frozen, LogPlaces, MarkerWritten, MysqldOptions, Places, ReadOnlyOutcome, RescueFiles, RestartDecision,
-    RestartPolicy, Secret, SeenBy, SqlError, StartError, binlog_tail_outside, folder_of, position_on_disk,
-    relay_ranges,
+    Applied, BackupOrigin, BinlogTail, DiskError, DiskLimits, DoorOptions, Ensured, ExitRecord, ExitSeen,
+    FileRange, Frozen, LogPlaces, MarkerWritten, MysqldOptions, Places, Purged, ReadOnlyOutcome, RescueFiles,
+    RestartDecision, RestartPolicy, Secret, SeenBy, SqlError, StartError, binlog_tail_outside, folder_of,
+    position_on_disk, relay_ranges,
 };

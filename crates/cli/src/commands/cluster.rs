@@ -23,9 +23,13 @@ pub(crate) async fn run(command: ClusterCommand, config: Option<&Path>, output: 
         }
         ClusterCommand::Pause => return tell(Request::Pause, config, output).await,
         ClusterCommand::Resume => return tell(Request::Resume, config, output).await,
-        ClusterCommand::Set { node, priority } => {
-            let node = session::endpoints(&[node])?.remove(0);
-            return tell(Request::SetPriority { node, priority: priority.0 }, config, output).await;
+        ClusterCommand::Set { rejoin: Some(rejoin), .. } => {
+            return tell(Request::SetRejoin { rejoin: rejoin.into() }, config, output).await;
+        }
+        ClusterCommand::Set { node, priority, rejoin: None } => {
+            let node = session::endpoints(&[node.unwrap_or_default()])?.remove(0);
+            let priority = priority.and_then(|priority| priority.0);
+            return tell(Request::SetPriority { node, priority }, config, output).await;
         }
         ClusterCommand::Status(format) => (&views::STATUS, format),
         ClusterCommand::Gtid(format) => (&views::GTID, format),

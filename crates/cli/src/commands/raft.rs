@@ -28,6 +28,8 @@ pub(crate) async fn run(command: RaftCommand, config: Option<&Path>, output: Out
         RaftCommand::Trytoleader { no_wait } => return handover::run(&session, no_wait, output).await,
         RaftCommand::Enable => Request::RaftEnable,
         RaftCommand::Disable => Request::RaftDisable,
+        RaftCommand::Enablepurgebinlog => Request::PurgeBinlog { on: true },
+        RaftCommand::Disablepurgebinlog => Request::PurgeBinlog { on: false },
     };
     session.tell_local(request, output).await
 }

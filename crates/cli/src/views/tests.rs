@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::failure::Failure;
-use xenon_api::{BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, ReplicationStatus};
-use xenon_election::{NodeId, Standing};
+use xenon_api::{
+    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, PurgeStatus, ReplicationStatus,
+};
+use xenon_election::{NodeId, Rejoin, Standing};
 use xenon_gtid::GtidSet;
 
 const CLUSTER: &str = "4e11fa47-71ca-11e1-9e33-c80aa9429562";
@@ -36,6 +38,9 @@ fn primary() -> NodeStatus {
             ..MysqlStatus::default()
         },
         backup: BackupStatus { state: "NONE".to_owned(), last_error: String::new() },
+        job: None,
+        doubt: None,
+        rejoin: Rejoin::default(),
         counters: Counters {
             idle_count: 1,
             leader_promotes: 2,
@@ -49,6 +54,8 @@ fn primary() -> NodeStatus {
         errant: GtidSet::default(),
         doing: Vec::new(),
         troubles: Vec::new(),
+        purge: PurgeStatus::default(),
+        holds_binlogs: None,
         last_promotion: None,
         config_path: "/etc/xenon/xenon.json".to_owned(),
         version: "0.1.0".to_owned(),

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use xenon_api::{
     BackupStatus, Call, Counters, Event, EventKind, EventPage, MemberStatus, MysqlStatus, MysqldStatus,
-    NodeStatus, PATH_CALL, Refusal, ReplicationStatus, Reply, Request, Response,
+    NodeStatus, PATH_CALL, PurgeStatus, Refusal, ReplicationStatus, Reply, Request, Response,
 };
 use xenon_channel::{CLI_NAME, Identity, Incoming, Limits, Outgoing, Server};
-use xenon_election::{NodeId, Standing};
+use xenon_election::{NodeId, Rejoin, Standing};
 use xenon_gtid::GtidSet;
 
 const SECRET: &str = "a secret of thirty-two characters";
@@ -262,11 +262,16 @@ fn fresh(id: &NodeId) -> NodeStatus {
         mysqld: MysqldStatus { running: true, pid: Some(77), monitor: true, ..MysqldStatus::default() },
         mysql: MysqlStatus { alive: true, ..MysqlStatus::default() },
         backup: BackupStatus { state: "NONE".to_owned(), last_error: String::new() },
+        job: None,
+        doubt: None,
+        rejoin: Rejoin::default(),
         counters: Counters::default(),
         unfit: None,
         errant: GtidSet::default(),
         doing: Vec::new(),
         troubles: Vec::new(),
+        purge: PurgeStatus::default(),
+        holds_binlogs: None,
         last_promotion: None,
         config_path: "/etc/xenon/xenon.json".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -200,3 +200,28 @@ fn w4_the_data_of_a_leader_is_not_replaced() {
     assert!(!in_doubt(&node));
     node.told("the data of a leader is not replaced");
 }
+
+#[test]
+fn w1_a_candidate_whose_data_is_replaced_stands_no_more() {
+    let mut node = Node::start("n1", record(1, None, Some(three())), "n2:1-3");
+    node.hear("n2", Message::Stand { term: 1, after: None }).frozen("n2:1-3");
+    assert_eq!(node.core.state(), State::Candidate);
+    replaced(&mut node, Replaced::Rewound { server_uuid: show::server_uuid(9) });
+    assert_eq!(node.core.state(), State::Follower);
+    node.hear("n2", yes(2)).hear("n3", yes(2));
+    assert_eq!(node.core.state(), State::Follower, "those votes were for what is not here any more");
+}
+
+#[test]
+fn w4_a_vote_that_waits_for_a_freeze_is_not_given_with_data_that_was_replaced() {
+    let mut node = Node::follower("n2:1");
+    node.vote("n3", 2, &three(), "n2:1");
+    let (asked, asked_ticket) = (node.core.clone(), node.ticket());
+    node.frozen("n2:1").did("→ n3 VoteReply 2: yes");
+    // The same, with the data replaced meanwhile.
+    let ticket = asked_ticket;
+    node.core = asked;
+    replaced(&mut node, Replaced::Copied);
+    node.step(Event::Frozen { ticket, result: Ok(gtids("n2:1")) });
+    assert!(node.effects.iter().all(|effect| !matches!(effect, Effect::Send { .. })), "{:?}", node.effects);
+}

@@ -53,7 +53,13 @@ pub(crate) fn config(term: Term, version: u64, members: &str) -> GroupConfig {
         let priority = u32::from(!word.ends_with('!'));
         map.insert(id(name), Member { priority, ..Member::new(standing) });
     }
-    GroupConfig { cluster: cluster_uuid(1), id: ConfigId { term, version }, members: map, paused: false }
+    GroupConfig {
+        cluster: cluster_uuid(1),
+        id: ConfigId { term, version },
+        members: map,
+        paused: false,
+        rejoin: Rejoin::default(),
+    }
 }
 
 pub(crate) fn three() -> GroupConfig {

@@ -156,3 +156,15 @@ fn a_node_that_failed_lately_is_not_preferred() {
         .reply("n3", 1, "M:2");
     node.step(Event::CannotServe { term: 2, reason: "mysqld has died".to_owned() }).did("→ n3 Stand 2");
 }
+
+#[test]
+fn w5_the_rejoin_policy_is_kept_in_the_config_of_all() {
+    let mut node = Node::leader(2, three(), "");
+    let rejoin = |node: &Node| node.core.record().config.as_ref().unwrap().rejoin;
+    assert_eq!(rejoin(&node), Rejoin::Auto);
+    node.hear_all("M:2").step(Event::Request(Request::Rejoin(Rejoin::Ask)));
+    assert_eq!(rejoin(&node), Rejoin::Ask);
+    // As every other change of the config, once the last one has settled.
+    node.step(Event::Request(Request::Rejoin(Rejoin::Auto)));
+    assert_eq!(rejoin(&node), Rejoin::Ask);
+}

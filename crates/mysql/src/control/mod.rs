@@ -66,12 +66,12 @@ impl Control {
         }
     }
 
-    fn link(&mut self) -> Result<&mut Link, SqlError> {
+    pub(crate) fn link(&mut self) -> Result<&mut Link, SqlError> {
         self.link.as_mut().ok_or_else(spent)
     }
 
     /// The session's settings are not what the next caller expects: it is not used again.
-    fn retire(&mut self) {
+    pub(crate) fn retire(&mut self) {
         if let Some(link) = &mut self.link {
             link.close();
         }

@@ -104,6 +104,15 @@ impl Defaults {
         if path.is_absolute() { Some(path.to_owned()) } else { Some(self.data_dir()?.join(path)) }
     }
 
+    /// The options of these names, in order, as arguments of a command line.
+    pub(crate) fn arguments(&self, names: &[&str]) -> Vec<String> {
+        self.options
+            .iter()
+            .filter(|(name, value)| names.contains(&name.as_str()) && !value.is_empty())
+            .map(|(name, value)| format!("--{}={value}", name.replace('_', "-")))
+            .collect()
+    }
+
     /// The file itself loads a plugin library of that name.
     pub(super) fn loads(&self, library: &str) -> bool {
         self.options.iter().any(|(name, value)| {

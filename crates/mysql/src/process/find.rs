@@ -97,6 +97,25 @@ pub(crate) fn works_in_folder(data_dir: &Path) -> Option<i32> {
     })
 }
 
+/// Every mysqld that works somewhere below `folder`, in one that was removed meanwhile, too. Blocking.
+pub(crate) fn hold_all_below(folder: &Path) -> Vec<Mysqld> {
+    let (Ok(folder), Ok(processes)) = (std::fs::canonicalize(folder), std::fs::read_dir("/proc")) else {
+        return Vec::new();
+    };
+    let below = |pid: Pid| {
+        std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero()))
+            .is_ok_and(|cwd| cwd.starts_with(&folder))
+    };
+    processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+        .filter(|pid| below(*pid) && is_mysqld(*pid))
+        .filter_map(|pid| {
+            Mysqld::hold(pid).ok().filter(|mysqld| mysqld.is_alive() && below(mysqld.raw_pid()))
+        })
+        .collect()
+}
+
 fn works_in(pid: Pid, data_dir: &Path) -> bool {
     let folder = std::fs::canonicalize(data_dir);
     let cwd = std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero()));

@@ -15,10 +15,11 @@ use std::time::Duration;
 
 pub(crate) use defaults_file::Defaults;
 pub use exit::ExitRecord;
-pub(crate) use find::works_in_folder;
+pub(crate) use find::{hold_all_below, works_in_folder};
 pub use folder::folder_of;
 pub use restart::{RestartDecision, RestartPolicy};
-pub use start::StartError;
+pub use start::{StartError, mysqld_version};
+pub(crate) use start::{joined, spawn, user, version_of};
 pub use watch::{ExitSeen, Mysqld, SeenBy};
 
 /// How often [`Mysqld::wait_exit`] looks at the process unless told otherwise.

@@ -1,5 +1,6 @@
 //! Starting mysqld: directly, read-only, with replication not started (L5).
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use super::defaults_file::Defaults;
 use super::record::ProcessRecord;
 use super::{Mysqld, MysqldOptions};
-use crate::{Dialect, SqlError};
+use crate::{Dialect, ServerVersion, SqlError};
 
 /// What mysqld prints is kept up to this size; a larger file is moved to `mysqld.out.1` at the next start.
 const OUT_BYTES: u64 = 16 * 1024 * 1024;
@@ -70,6 +71,12 @@ pub enum StartError {
         /// The option file.
         path: PathBuf,
     },
+    /// There is nothing in the data folder, or not even a folder.
+    #[error("the data folder {data_dir} holds no data; bring it back, mount its disk, or rebuild this node")]
+    NoData {
+        /// The data folder.
+        data_dir: PathBuf,
+    },
     /// One started earlier runs.
     #[error("mysqld runs already, as process {pid}")]
     Running {
@@ -111,40 +118,56 @@ impl Mysqld {
         }
         let dialect = version_of(&options.mysqld).await?;
         let prepared = prepare(options).await?;
+        if let Some(data_dir) = prepared.defaults.data_dir().filter(|folder| !holds_data(folder)) {
+            return Err(StartError::NoData { data_dir });
+        }
         // InnoDB would wait for the lock of the one that runs, and be taken for it meanwhile.
         if let Some(folder) = prepared.defaults.data_dir()
             && let Some(running) = super::find::hold_by_folder(&folder)
         {
             return Err(StartError::Running { pid: running.pid() });
         }
-        let program_error = |source| StartError::Program { program: options.mysqld.clone(), source };
-
-        let mut command = Command::new(&options.mysqld);
-        command
-            .arg(joined("--defaults-file=", &options.defaults_file))
-            .args(&options.extra_args)
-            .args(forced_arguments(&dialect, &prepared.defaults))
-            .args(prepared.user.map(|user| format!("--user={user}")))
-            .stdin(Stdio::null())
-            .stdout(prepared.out)
-            .stderr(prepared.err)
-            .process_group(0)
-            .kill_on_drop(false);
-        NOT_INHERITED.iter().for_each(|name| {
-            command.env_remove(name);
-        });
-        let child = command.spawn().map_err(program_error)?;
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let Some(pid) = pid else {
-            return Err(program_error(io::Error::other("it ended at once")));
-        };
-        // Held before it can be reaped, so that the number cannot have been given to another process.
-        let mut mysqld = Self::hold(pid).map_err(program_error)?;
-        mysqld.reaped = Some(reap(child));
-        mysqld.log = Some(prepared.log);
+        let mut arguments = vec![joined("--defaults-file=", &options.defaults_file)];
+        arguments.extend(options.extra_args.iter().map(OsString::from));
+        arguments.extend(forced_arguments(&dialect, &prepared.defaults).into_iter().map(OsString::from));
+        arguments.extend(prepared.user.map(|user| format!("--user={user}").into()));
+        let mysqld = spawn(&options.mysqld, &arguments, prepared.out, prepared.err, prepared.log)?;
         note(options, &mysqld).await;
         Ok(mysqld)
     }
+}
+
+/// A server that is started without its system tables ends at once, with an error that speaks of other things. From 8.0 on they
+/// are in `mysql.ibd`, before in the folder `mysql`. Where that cannot be seen, the server itself must tell.
+fn holds_data(data_dir: &Path) -> bool {
+    let is_there = |name: &str| data_dir.join(name).try_exists().unwrap_or(true);
+    is_there("mysql.ibd") || is_there("mysql")
+}
+
+/// Runs the program and takes hold of its process. A task on the current runtime reaps it.
+pub(crate) fn spawn(
+    program: &Path,
+    arguments: &[OsString],
+    out: File,
+    err: File,
+    log: (PathBuf, u64),
+) -> Result<Mysqld, StartError> {
+    let program_error = |source| StartError::Program { program: program.to_owned(), source };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).kill_on_drop(false);
+    NOT_INHERITED.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    let child = command.spawn().map_err(program_error)?;
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let Some(pid) = pid else {
+        return Err(program_error(io::Error::other("it ended at once")));
+    };
+    // Held before it can be reaped, so that the number cannot have been given to another process.
+    let mut mysqld = Mysqld::hold(pid).map_err(program_error)?;
+    mysqld.reaped = Some(reap(child));
+    mysqld.log = Some(log);
+    Ok(mysqld)
 }
 
 /// What L5 wants, after everything else on the command line so that nothing overrides it.
@@ -166,10 +189,30 @@ fn forced_arguments(dialect: &Dialect, defaults: &Defaults) -> Vec<String> {
             arguments.push(format!("--plugin-load-add={library}.so"));
         }
     }
+    // At the start, and not by INSTALL PLUGIN when a copy is wanted: that writes to a table, which a donor that serves
+    // clients or a `super_read_only` replica should not have to. A build without the library says so in its error log and
+    // starts all the same (seen on 9.7.4).
+    if !defaults.loads("mysql_clone") {
+        arguments.push("--plugin-load-add=mysql_clone.so".to_owned());
+    }
+    // A node that is rebuilt from a donor which lags has lost what it wrote itself and the donor had yet to apply; without this
+    // it would never get that back, since a replica skips what bears its own server_id. With GTIDs nothing goes round in circles:
+    // each transaction is applied once. Without them the server refuses the option.
+    if defaults.value("gtid_mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ON")) {
+        arguments.push("--replicate-same-server-id=ON".to_owned());
+    }
     arguments
 }
 
-async fn version_of(program: &Path) -> Result<Dialect, StartError> {
+/// The version of a mysqld program, by its own word.
+///
+/// # Errors
+/// [`StartError::Program`] and [`StartError::Version`].
+pub async fn mysqld_version(program: &Path) -> Result<ServerVersion, StartError> {
+    version_of(program).await.map(|dialect| dialect.version)
+}
+
+pub(crate) async fn version_of(program: &Path) -> Result<Dialect, StartError> {
     let program_error = |source| StartError::Program { program: program.to_owned(), source };
     let asked = Command::new(program)
         .args(["--no-defaults", "--version"])
@@ -217,7 +260,7 @@ fn prepare_blocking(options: &MysqldOptions) -> Result<Prepared, StartError> {
 }
 
 /// Who mysqld is to run as: only root can and must choose.
-fn user(options: &MysqldOptions, defaults: &Defaults) -> Result<Option<String>, StartError> {
+pub(crate) fn user(options: &MysqldOptions, defaults: &Defaults) -> Result<Option<String>, StartError> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
@@ -264,8 +307,8 @@ async fn note(options: &MysqldOptions, mysqld: &Mysqld) {
     }
 }
 
-fn joined(prefix: &str, path: &Path) -> std::ffi::OsString {
-    let mut argument = std::ffi::OsString::from(prefix);
+pub(crate) fn joined(prefix: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(prefix);
     argument.push(path);
     argument
 }
