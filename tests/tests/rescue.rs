@@ -279,23 +279,33 @@ async fn four_servers_at_four_positions_end_equal() -> Result<()> {
     cluster.heal(latest_agent).await?;
     cluster.heal(preferred_agent).await?;
 
+    // Only who can answer is asked: the agent of the oldest is stopped, and a call to it takes its whole deadline.
     let what = "another one leads, with a vote of the dead one";
     let first = cluster
-        .wait_until(LEADS, what, async || cluster.leader().await.filter(|leader| *leader != old))
+        .wait_until(LEADS, what, async || {
+            for node in [latest, preferred] {
+                let status = cluster.status(node).await.ok()?;
+                if status.state == "LEADER" && status.mysql.writable {
+                    return Some(node);
+                }
+            }
+            None
+        })
         .await?
         .value;
+    let took = dead.elapsed();
     let mut there = cluster.admin(first).await?;
     let rows = there.rows::<(u64,)>("SELECT id FROM app.t ORDER BY id", CALL).await?;
-    let took = dead.elapsed();
     println!(
         "node{} leads {:.0} ms after the death, with rows {rows:?}",
         first + 1,
         took.as_secs_f64() * 1e3
     );
     assert_eq!(rows, [(1,), (2,), (3,), (4,)]);
-    assert_ne!(first, oldest);
-    let timing = cluster.status(first).await?.last_promotion.context("a promotion")?;
-    println!("{:?}", timing.phases);
+    let mut told = events(&cluster, latest, "rescued ").await?;
+    told.extend(events(&cluster, preferred, "rescued ").await?);
+    println!("{told:?}");
+    assert!(!told.is_empty(), "what the old primary alone had was fetched");
     // MHA: 15–22 s.
     at_most(took, Duration::from_millis(1_500))?;
 
@@ -317,6 +327,5 @@ async fn four_servers_at_four_positions_end_equal() -> Result<()> {
         assert_eq!(now, rows, "node{}", node + 1);
     }
     waiting.abort();
-    println!("{} tells of {:?}", first + 1, events(&cluster, first, "rescued").await?);
     cluster.end()
 }
