@@ -44,6 +44,8 @@ impl Cluster {
             frozen: None,
             quiesce: None,
             catch_up: None,
+            rescue: None,
+            rescue_of: 0,
             armed: BTreeMap::new(),
             boots,
             rounds: 0,
@@ -178,6 +180,7 @@ impl Cluster {
                 Effect::Send { to, message } => self.send(state, at, &to, message),
                 Effect::Freeze { ticket, spare } if self.slow_servers => {
                     let Some(node) = state.node(at) else { return };
+                    node.rescue = None;
                     node.freeze = Some((ticket, spare));
                     node.frozen = None;
                 }
@@ -192,6 +195,16 @@ impl Cluster {
                 Effect::CatchUp { ticket, set } => {
                     let Some(node) = state.node(at) else { return };
                     node.catch_up = Some((ticket, set));
+                }
+                // A server that was down is up again, or a member that is out of reach: it is a failure in any case.
+                Effect::Rescue { ticket, .. } if state.spent.rescues >= self.bounds.rescues => {
+                    answers.push(Event::Rescued { ticket, result: Err("not to be had".to_owned()) });
+                }
+                Effect::Rescue { ticket, from, .. } => {
+                    state.spent.rescues += 1;
+                    let Some((node, from)) = state.node(at).zip(index(&from)) else { return };
+                    node.rescue = Some(ticket);
+                    node.rescue_of = from;
                 }
                 Effect::Direct(directive) => answers.extend(self.direct(state, at, &directive)),
                 Effect::Arm { timer, delay } if self.is_followed(timer) => {
@@ -212,6 +225,10 @@ impl Cluster {
         if mysqld.down && !self.duties.keep(Duty::ReadPosition) {
             return GtidSet::new();
         }
+        if let Some(node) = state.node(at) {
+            node.rescue = None;
+        }
+        let Some(mysqld) = state.nodes.get(at).map(|node| &node.mysqld) else { return GtidSet::new() };
         // V4: the files of a dead mysqld are read with all that they hold.
         let received = mysqld.received();
         let source = mysqld.source.filter(|_| mysqld.primary.is_none());
@@ -294,6 +311,7 @@ impl Cluster {
             Timer::Election | Timer::LeaderFresh => self.elections != Elections::StandNow,
             Timer::Lease => self.slow_servers || self.elections == Elections::Timed,
             Timer::HandOver => self.bounds.handovers > 0,
+            Timer::Rescue => self.bounds.rescues > 0,
             _ => false,
         }
     }
@@ -301,6 +319,9 @@ impl Cluster {
     /// What the plans do about a directive, made anew: they are level-triggered.
     pub(crate) fn direct(&self, state: &mut State, at: usize, directive: &Directive) -> Option<Event> {
         let node = state.node(at)?;
+        if !matches!(directive, Directive::Hold | Directive::Fence { .. }) {
+            node.rescue = None;
+        }
         let mysqld = &mut node.mysqld;
         match directive {
             Directive::Lead { term, .. } if mysqld.down => {

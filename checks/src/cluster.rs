@@ -43,6 +43,8 @@ pub struct Prelude {
     pub settled_each: bool,
     /// And everything that moves by itself, until nothing does.
     pub and_all_that_follows: bool,
+    /// And then these.
+    pub then: Vec<Action>,
 }
 
 /// Where the search ends.
@@ -64,6 +66,8 @@ pub struct Bounds {
     pub beats: u8,
     /// Planned handovers.
     pub handovers: u8,
+    /// Rescues (W2); every further one fails at once.
+    pub rescues: u8,
     /// Longest path; 0 = no limit.
     pub depth: usize,
 }
@@ -144,6 +148,12 @@ impl Cluster {
         self
     }
 
+    /// After [`Cluster::after_all_of`].
+    pub(crate) fn then(mut self, actions: Vec<Action>) -> Cluster {
+        self.prelude.then = actions;
+        self
+    }
+
     /// T1: the first node hands over to the second, and the others hang below that already; writes are about to be closed.
     pub(crate) fn handover_prepared(mut self) -> Cluster {
         let actions = vec![Action::HandOver(0, 1), Action::Beat(0)];
@@ -189,6 +199,11 @@ impl Cluster {
 
     pub(crate) fn handovers(mut self, handovers: u8) -> Cluster {
         self.bounds.handovers = handovers;
+        self
+    }
+
+    pub(crate) fn rescues(mut self, rescues: u8) -> Cluster {
+        self.bounds.rescues = rescues;
         self
     }
 
@@ -267,6 +282,7 @@ impl fmt::Display for Bounds {
             (usize::from(self.repeats), "repeats"),
             (usize::from(self.beats), "beats"),
             (usize::from(self.handovers), "handovers"),
+            (usize::from(self.rescues), "rescues"),
             (self.depth, "steps"),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {

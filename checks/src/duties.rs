@@ -25,6 +25,8 @@ pub enum Duty {
     ResumeAsPrimary,
     /// T1: the old primary's final set is read when writes are closed.
     CloseBeforeHandingOver,
+    /// W2: what is fetched is applied in the order in which it was written.
+    RescueInOrder,
     /// W1: what is rewound is what the new leader lacks.
     RewindWhatLeaderLacks,
     /// W1: a rewound server gets a new `server_uuid`.

@@ -47,6 +47,13 @@ impl Cluster {
             may(node.mysqld.received().contains_set(set), Action::CaughtUp(at));
             may(true, Action::NotCaughtUp(at));
         }
+        if node.rescue.is_some() && !node.mysqld.down {
+            let dead = state.nodes.get(node.rescue_of).filter(|dead| dead.mysqld.down);
+            let next = dead.and_then(|dead| node.mysqld.next_from(&dead.mysqld));
+            may(next.is_some(), Action::Fetch(at));
+            may(dead.is_some() && next.is_none(), Action::Rescued(at));
+            may(true, Action::NotRescued(at));
+        }
         self.actions_of_server(at, node, state, actions);
     }
 
@@ -223,6 +230,23 @@ impl Cluster {
             Action::NotCaughtUp(at) => {
                 let (ticket, _) = state.node(at)?.catch_up.take()?;
                 self.step(state, at, Event::CaughtUp { ticket, result: Err("too slow".to_owned()) });
+            }
+            Action::Fetch(at) => {
+                let dead = state.nodes.get(at)?.rescue_of;
+                let (here, dead) = (&state.nodes.get(at)?.mysqld, &state.nodes.get(dead)?.mysqld);
+                let next = match self.duties.keep(Duty::RescueInOrder) {
+                    true => here.next_from(dead)?,
+                    false => dead.log.iter().rev().copied().find(|item| !here.has(*item))?,
+                };
+                state.node(at)?.mysqld.take_over(next);
+            }
+            Action::Rescued(at) => {
+                let ticket = state.node(at)?.rescue.take()?;
+                self.step(state, at, Event::Rescued { ticket, result: Ok(()) });
+            }
+            Action::NotRescued(at) => {
+                let ticket = state.node(at)?.rescue.take()?;
+                self.step(state, at, Event::Rescued { ticket, result: Err("broke off".to_owned()) });
             }
             Action::Fenced(at) => {
                 let looked = self.fenced(state, at);

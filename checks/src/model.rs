@@ -18,6 +18,7 @@ pub(crate) struct Spent {
     pub(crate) repeats: u8,
     pub(crate) beats: u8,
     pub(crate) handovers: u8,
+    pub(crate) rescues: u8,
     pub(crate) changes: u8,
 }
 
@@ -71,6 +72,12 @@ pub enum Action {
     ChangeConfig(usize, Change),
     /// An operator asks for a handover.
     HandOver(usize, usize),
+    /// W2: the next transaction of a dead server is applied here.
+    Fetch(usize),
+    /// W2: all of them are.
+    Rescued(usize),
+    /// W2: the fetching broke off.
+    NotRescued(usize),
     /// T1: writes are closed.
     Quiesced(usize),
     /// T1: writes could not be closed in time, and are open again.

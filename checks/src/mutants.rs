@@ -4,6 +4,7 @@ use crate::cluster::{Change, Cluster, Elections};
 use crate::duties::{Duties, Duty};
 use crate::finding::Run;
 use crate::model::Action;
+use crate::runs::alone_with_a_tail;
 use std::time::Duration;
 use xenon_election::{Rule, Rules, Standing};
 
@@ -131,12 +132,26 @@ fn of_config_changes() -> Vec<Run> {
 
 fn of_servers() -> Vec<Run> {
     let crash = || three().writes(1).crashes(1);
+    let rescued = || alone_with_a_tail().terms(3).rescues(1).once();
+    // n1 and n3 have the write, n2 does not. n3 leads next, and dies when nobody else has its marker.
+    let led_alone = vec![
+        Action::Crash(1),
+        Action::Write(0),
+        Action::Receive(2),
+        Action::Acknowledge(0),
+        Action::Crash(0),
+        Action::StandNow(2),
+    ];
+    let out_of_order = three().terms(4).writes(1).crashes(3).rescues(1).once().only_stands(&[1, 2]);
+    let out_of_order = out_of_order.after_all_of(led_alone).then(vec![Action::Crash(2), Action::Recover(1)]);
     let lost_tail = vec![Action::Write(0), Action::Crash(0), Action::StandNow(1)];
     let reuse =
         three().terms(3).writes(2).crashes(1).only_stands(&[0]).beats(3).once().after_all_of(lost_tail);
     vec![
         mutant("L5 a server is started writable", Duty::StartReadOnly, crash(), "I2"),
         mutant("D2 a deposed server says OK", Duty::KeepSemiSync, three().writes(1), "I2"),
+        mutant("W2 counts what is yet to be applied", Rule::ApplyRescued, rescued(), "I2"),
+        mutant("W2 applies the end first", Duty::RescueInOrder, out_of_order, "I2"),
         mutant("F2 an errant node follows", Rule::ErrantDoNotFollow, crash(), "F2"),
         mutant("W1 rewinds what the leader has", Duty::RewindWhatLeaderLacks, crash(), "W1"),
         mutant("W1 keeps its server_uuid", Duty::NewServerUuid, reuse, "I4"),

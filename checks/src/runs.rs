@@ -33,6 +33,23 @@ fn three() -> Cluster {
     Cluster::of_voters(3)
 }
 
+/// C5: the primary of a pair has acknowledged a write alone, for its replica was down, and then died.
+pub(crate) fn alone_with_a_tail() -> Cluster {
+    let degraded = vec![
+        Action::Crash(1),
+        Action::Write(0),
+        Action::Acknowledge(0),
+        Action::Recover(1),
+        Action::Crash(0),
+    ];
+    Cluster::of_voters(2).writes(1).crashes(2).after(degraded)
+}
+
+/// A primary of three died with a tail that nobody else has.
+fn lost_tail_of_three() -> Cluster {
+    three().writes(1).crashes(1).after(vec![Action::Write(0), Action::Crash(0)])
+}
+
 fn test() -> Vec<Named> {
     vec![
         ("elections and writes", three().writes(1).slow().only_stands(&[1])),
@@ -46,6 +63,7 @@ fn test() -> Vec<Named> {
         ("two voters", Cluster::of_voters(2).writes(1).restarts(1).once()),
         ("a handover", three().writes(1).handovers(1).once().only_stands(&[1])),
         ("a handover, prepared", three().writes(1).handover_prepared().once().only_stands(&[1])),
+        ("a rescue", alone_with_a_tail().terms(3).rescues(1).once()),
     ]
 }
 
@@ -87,6 +105,8 @@ fn usual() -> Vec<Named> {
         ("two voters", Cluster::of_voters(2).writes(2).restarts(1).once()),
         ("two voters, and a third", growing.beats(2).only_stands(&[1])),
         ("five voters", Cluster::of_voters(5).writes(1).only_stands(&[1]).once()),
+        ("two voters, rescues", alone_with_a_tail().terms(4).rescues(2).restarts(1).once()),
+        ("three voters, a rescue", lost_tail_of_three().terms(3).rescues(1).once().only_stands(&[1])),
     ]
 }
 

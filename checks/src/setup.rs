@@ -57,6 +57,9 @@ pub(crate) fn formed(cluster: &Cluster) -> State {
     if cluster.prelude.and_all_that_follows {
         old = settle(cluster, &mut state);
     }
+    for action in &cluster.prelude.then {
+        apply(cluster, &mut state, action.clone());
+    }
     if cluster.overtaking {
         old.into_iter().for_each(|envelope| state.network.insert(envelope));
     }

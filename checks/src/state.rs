@@ -44,6 +44,10 @@ pub(crate) struct Node {
     pub(crate) quiesce: Option<Ticket>,
     /// T1, the target: this is to be applied.
     pub(crate) catch_up: Option<(Ticket, GtidSet)>,
+    /// W2: what this node's server lacks is to be fetched.
+    pub(crate) rescue: Option<Ticket>,
+    /// And of whom.
+    pub(crate) rescue_of: usize,
     /// Timers that may run out; those that the model leaves out are not kept.
     pub(crate) armed: BTreeMap<Timer, Armed>,
     /// How often the host has been started.

@@ -49,6 +49,8 @@ mod peers;
 mod purge;
 #[path = "../../crates/agent/src/rebuild/mod.rs"]
 mod rebuild;
+#[path = "../../crates/agent/src/rescue.rs"]
+mod rescue;
 #[path = "../../crates/agent/src/rewind.rs"]
 mod rewind;
 mod saver;
@@ -64,6 +66,8 @@ pub mod story;
 mod streams;
 #[path = "../../crates/agent/src/switchover.rs"]
 mod switchover;
+#[path = "../../crates/agent/src/tail.rs"]
+mod tail;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

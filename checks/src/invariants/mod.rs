@@ -77,7 +77,13 @@ fn reachable(cluster: &Cluster) -> Vec<Property<Cluster>> {
             state.history.settled.version > 1
         }));
     }
-    if cluster.bounds.crashes > 0 && cluster.bounds.writes > 0 {
+    if cluster.bounds.rescues > 0 {
+        // Voters acknowledge whatever they receive from a source.
+        properties.push(Property::sometimes("a leader with a rescued transaction", |_, state: &State| {
+            state.nodes.iter().any(|node| node.leads() && !node.mysqld.silent.is_empty())
+        }));
+    }
+    if cluster.bounds.crashes > 0 && cluster.bounds.writes > 0 && cluster.bounds.rescues == 0 {
         properties.push(Property::sometimes("a rewound server", |_, state: &State| {
             state.nodes.iter().any(|node| node.mysqld.uuid.generation > 0)
         }));

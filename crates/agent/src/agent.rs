@@ -134,6 +134,7 @@ impl Agent {
             Input::Purged(result) => self.on_purged(*result),
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
+            Input::Served(result) => self.on_served(result),
             Input::Rebuild(news) => self.on_rebuild_news(*news).await,
             Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),
@@ -286,6 +287,18 @@ impl Agent {
                 let why = format!("leader {leader} of term {term} is not heard any more");
                 self.events.story_begins(&why);
                 (Kind::Election, why)
+            }
+            Note::Rescuing { from, transactions } => (
+                Kind::Election,
+                format!(
+                    "{from} alone has {transactions} transaction(s) more, and its mysqld is dead: fetching them from its \
+                     binary log (W2)"
+                ),
+            ),
+            // The story told how many.
+            Note::Rescued { result: Ok(()), .. } => return,
+            Note::Rescued { from, result: Err(why) } => {
+                (Kind::Trouble, format!("what only the dead server of {from} has was not rescued: {why}"))
             }
             Note::MayNotStand { why } => (Kind::Election, format!("this node does not stand: {why}")),
             Note::Errant { errant } if errant.is_empty() => {

@@ -15,7 +15,7 @@ const ASK: Duration = Duration::from_secs(2);
 /// Pause between two askings: `gtid_purged` moves with binlogs that are let go.
 const ASK_EVERY: Duration = Duration::from_secs(60);
 /// How much is read, and for how long. A voter that takes longer than an election answers for the next one.
-const LIMITS: DiskLimits = DiskLimits { bytes_max: 8 << 30, deadline: Duration::from_secs(10) };
+pub(crate) const LIMITS: DiskLimits = DiskLimits { bytes_max: 8 << 30, deadline: Duration::from_secs(10) };
 /// A process that has begun to end holds its folder until the kernel has freed its memory, 80 ms a GB.
 const END: Duration = Duration::from_secs(5);
 /// Pause between two looks at it.

@@ -1,10 +1,11 @@
 //! Carrying out what the core asks for.
 
 use crate::agent::{Agent, SAVE};
+use crate::rescue::{self, Order};
 use crate::worker::Op;
 use std::collections::VecDeque;
 use tokio::time::Instant;
-use xenon_api::{Envelope, EventKind, PATH_PEER, PROTOCOL_VERSION};
+use xenon_api::{Envelope, EventKind, PATH_PEER, PROTOCOL_VERSION, StreamRequest, Wanted};
 use xenon_channel::Link;
 use xenon_election::{Directive, Effect, Event, Message, NodeId};
 use xenon_gtid::GtidSet;
@@ -58,6 +59,12 @@ impl Agent {
                 },
                 Effect::Quiesce { ticket } => self.start_op(Op::Quiesce(ticket)),
                 Effect::CatchUp { ticket, set } => self.start_op(Op::CatchUp(ticket, set)),
+                Effect::Rescue { ticket, from, lacks } => match self.rescue_order(from, lacks) {
+                    Ok(order) => self.start_op(Op::Rescue(ticket, Box::new(order))),
+                    Err(reason) => {
+                        queue.extend(self.core.step(Event::Rescued { ticket, result: Err(reason) }));
+                    }
+                },
                 Effect::Direct(directive) => {
                     let opens = matches!(directive, Directive::Lead { handed_over: true, .. });
                     self.direct(directive);
@@ -77,6 +84,17 @@ impl Agent {
         }
     }
 
+    /// W2.
+    fn rescue_order(&self, from: NodeId, lacks: GtidSet) -> Result<Order, String> {
+        let server = self.local.server.as_ref().ok_or("mysqld here does not answer")?;
+        let cluster = self.core.record().config.as_ref().map(|config| config.cluster).unwrap_or_default();
+        let received = server.received();
+        let what = Wanted::BinlogTail { received: received.clone(), bytes_max: rescue::BYTES_MAX };
+        let me = self.core.id().clone();
+        let request = StreamRequest { version: PROTOCOL_VERSION, from: me, cluster, what };
+        Ok(Order { client: self.client.clone(), from, request, received, lacks })
+    }
+
     /// V4: no process runs, none is being started, and where its files are is known.
     fn may_read_dead(&self) -> bool {
         self.logs.places.is_some() && self.seen().process != Process::Running
@@ -86,6 +104,7 @@ impl Agent {
         if let Message::Heartbeat { term, round, .. } = &message {
             self.clock.round_sent(*term, *round);
         }
+        self.hold_for_asker(&message);
         let cluster = self.core.record().config.as_ref().map(|config| config.cluster);
         let cluster = cluster.or(self.heard_cluster).unwrap_or_default();
         let envelope = Envelope { version: PROTOCOL_VERSION, from: self.core.id().clone(), cluster, message };

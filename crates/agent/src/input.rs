@@ -4,6 +4,7 @@ use crate::disk::DiskNews;
 use crate::hooks::HookFailure;
 use crate::rebuild::News;
 use crate::rewind::RewindNews;
+use crate::tail::Served;
 use crate::worker::{Done, StepReport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ pub(crate) enum Input {
     Step(StepReport),
     /// The operation has ended.
     Done(Done),
+    /// W2: the end of the dead server's log was sent to another node, or why not.
+    Served(Result<Served, String>),
     /// A phase of a rebuild has something to say.
     Rebuild(Box<News>),
     /// A backup has something to say.

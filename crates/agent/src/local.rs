@@ -59,6 +59,12 @@ pub(crate) struct Local {
     pub(crate) starts: u64,
     pub(crate) monitor: bool,
     pub(crate) start_at: Option<Instant>,
+    /// W2: until then it is not started, for its log is being read.
+    pub(crate) start_held: Option<Instant>,
+    /// W2: and until then it is held again for whoever is refused a vote because of what this server has.
+    pub(crate) hold_until: Option<Instant>,
+    /// W2: a channel may be left over that goes on applying what a rescue fetched.
+    pub(crate) rescue_left: bool,
     pub(crate) restarts: RestartPolicy,
     pub(crate) mysqld_error: String,
     /// So many exits within so many milliseconds, without an answer since.
@@ -102,6 +108,7 @@ pub(crate) enum Kind {
     Freeze,
     Quiesce,
     CatchUp,
+    Rescue,
 }
 
 /// An operation under way.
@@ -173,6 +180,9 @@ impl Local {
             starts: 0,
             monitor,
             start_at: Some(now),
+            start_held: None,
+            hold_until: None,
+            rescue_left: true,
             restarts: RestartPolicy::default(),
             mysqld_error: String::new(),
             crash_loop: None,
@@ -226,8 +236,9 @@ impl Local {
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let now = Instant::now();
         let start = self.start_at.filter(|_| self.mysqld.is_none() && !self.in_transit && self.monitor);
+        let held = self.start_held.filter(|_| start.is_some_and(|at| at <= now) || self.start_at.is_some());
         let sessions = self.handing_over.map(|at| at + SESSIONS_WAIT);
-        [start, self.retry_at, self.address_retry, sessions, self.look_again]
+        [start, held, self.retry_at, self.address_retry, sessions, self.look_again]
             .into_iter()
             .flatten()
             .filter(|at| *at > now)
@@ -257,6 +268,7 @@ impl Agent {
             && !local.in_transit
             && local.start_at.is_some_and(|at| at <= now)
             && self.comeback.is_cleared()
+            && !self.start_is_held(now)
         {
             Process::StartDue
         } else {
@@ -284,27 +296,36 @@ impl Agent {
         }
     }
 
+    /// W2: not while a candidate reads its log, or may be about to ask for the vote that follows from it.
+    pub(crate) fn start_is_held(&self, now: Instant) -> bool {
+        self.core.leader().is_none() && self.local.start_held.is_some_and(|until| until > now)
+    }
+
     pub(crate) fn take_role(&mut self, role: Role) {
         let local = &mut self.local;
         // Another W or the closing for a handover does not make steps under way wrong; anything else does.
         let same_work = match (&local.role, &role) {
             (
-                Role::Primary { term: a, closed: was, acknowledgements: before, .. },
-                Role::Primary { term: b, closed: is, acknowledgements: now, .. },
+                Role::Primary { term: a, closed: was, acknowledgements: before, soft: was_soft, .. },
+                Role::Primary { term: b, closed: is, acknowledgements: now, soft, .. },
             ) => {
-                // C5: a marker that waits for a replica that is gone is let go by a step that must not wait behind it.
-                a == b && was == is && now >= before
+                // C5: a marker that waits for a replica that is gone is let go by a step that must not wait behind it. A new
+                // leader of a pair waits strictly until the other one has its config.
+                a == b && was == is && now >= before && (*was_soft || !soft)
             }
             (old, new) => old == new,
         };
         if !same_work {
             // A handover that goes on behind a lost leadership would even open the server again at its bound.
             let leads = matches!(role, Role::Primary { .. });
-            if local
-                .op
-                .as_ref()
-                .is_some_and(|running| running.kind == Kind::Plan || running.kind == Kind::Quiesce && !leads)
-            {
+            let undecided = matches!(role, Role::Hold | Role::Fenced { .. });
+            let overtaken = |kind: Kind| match kind {
+                Kind::Plan => true,
+                Kind::Quiesce => !leads,
+                Kind::Rescue => !undecided,
+                Kind::Freeze | Kind::CatchUp => false,
+            };
+            if local.op.as_ref().is_some_and(|running| overtaken(running.kind)) {
                 self.abort_op();
             }
             let local = &mut self.local;
@@ -379,6 +400,7 @@ impl Agent {
             }
             Op::Quiesce(_) => Kind::Quiesce,
             Op::CatchUp(..) => Kind::CatchUp,
+            Op::Rescue(..) => Kind::Rescue,
         };
         let spare = if let Op::Freeze(_, _, _, spare) = &op { *spare } else { None };
         let holds =
@@ -391,7 +413,10 @@ impl Agent {
         self.abort_op();
         self.local.last_op += 1;
         let id = self.local.last_op;
-        let task = tokio::spawn(worker::run(id, op, Arc::clone(&self.means), self.inputs.clone()));
+        let clear = std::mem::take(&mut self.local.rescue_left) || kind == Kind::Rescue;
+        // Until it is known that nothing is left.
+        self.local.rescue_left = clear;
+        let task = tokio::spawn(worker::run(id, op, clear, Arc::clone(&self.means), self.inputs.clone()));
         self.local.op = Some(Running { id, kind, spare, task: task.abort_handle() });
     }
 

@@ -24,6 +24,7 @@ mod observer;
 mod peers;
 mod purge;
 mod rebuild;
+mod rescue;
 mod rewind;
 mod saver;
 mod signals;
@@ -32,6 +33,7 @@ mod steps;
 mod store;
 mod streams;
 mod switchover;
+mod tail;
 mod troubles;
 mod worker;
 

@@ -3,6 +3,7 @@
 use crate::agent::Agent;
 use crate::input::Input;
 use crate::purge::NO_EXPIRY;
+use crate::tail;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,6 +199,7 @@ impl Agent {
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));
         self.copy_did_not_start(&text);
         self.local.mysqld_error = text;
+        self.local.hold_until = Some(Instant::now() + tail::ASKED_WITHIN);
         self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));
     }
 

@@ -126,7 +126,8 @@ impl Agent {
         }
         let now = Instant::now();
         let since = *self.comeback.since.get_or_insert(now);
-        if self.comeback.job.is_some() {
+        // W2: somebody reads the end of its binlog, and is not to find it cut.
+        if self.comeback.job.is_some() || self.start_is_held(now) {
             return;
         }
         if self.comeback.is_cutting() {

@@ -1,6 +1,7 @@
 //! What comes of operations at the server: step by step, and at the end.
 
 use crate::agent::Agent;
+use crate::rescue::Rescued;
 use crate::worker::{Done, StepOutcome, StepReport, What};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -132,7 +133,10 @@ impl Agent {
         }
         self.local.op = None;
         self.local.changed = Instant::now();
-        let Done { what, state, .. } = done;
+        let Done { what, state, cleared, .. } = done;
+        if cleared {
+            self.local.rescue_left = false;
+        }
         // Waiting for the applier changes nothing.
         let no_state = state.is_none() && !matches!(what, What::CaughtUp { .. });
         if let Some(state) = state {
@@ -148,6 +152,11 @@ impl Agent {
                 let ticket = self.local.freeze_ticket;
                 self.local.drain_timed_out |= drain_timed_out;
                 self.events.phase("frozen");
+                if self.local.server.is_none() {
+                    // W2, V7: a vote that is refused for what a dead server has must say so, and no look may have told the core
+                    // of its death yet.
+                    self.show_core().await;
+                }
                 self.step(Event::Frozen { ticket, result }).await;
             }
             What::Quiesced { ticket, result } => {
@@ -160,6 +169,20 @@ impl Agent {
                     }
                 }
                 self.step(Event::Quiesced { ticket, result }).await;
+            }
+            What::NotCleared(why) => {
+                self.local.retry_at = Some(Instant::now() + RETRY_LONGEST);
+                let text = format!("what a rescue has left over cannot be cleared away: {why}");
+                self.events.push(EventKind::Trouble, text);
+            }
+            What::Rescued { ticket, result } => {
+                let result = result.map(|rescued| {
+                    let Rescued { transactions, bytes } = rescued;
+                    let what = format!("rescued {transactions} transactions, {bytes} bytes");
+                    self.events.phase(&what);
+                    self.events.push(EventKind::Election, format!("{what}: all of them are executed here"));
+                });
+                self.step(Event::Rescued { ticket, result }).await;
             }
             What::CaughtUp { ticket, result } => {
                 self.events.phase("caught-up");

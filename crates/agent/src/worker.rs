@@ -5,6 +5,7 @@
 
 use crate::dead;
 use crate::input::Input;
+use crate::rescue::{self, Order, Rescued};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub(crate) enum Op {
     FreezeDead(Ticket, Box<LogPlaces>),
     Quiesce(Ticket),
     CatchUp(Ticket, GtidSet),
+    /// W2.
+    Rescue(Ticket, Box<Order>),
 }
 
 /// One step has ended.
@@ -81,6 +84,8 @@ pub(crate) struct Done {
     pub(crate) what: What,
     /// A look begun after the operation's last change.
     pub(crate) state: Option<Box<ServerState>>,
+    /// W2: nothing of a rescue is left over, as was asked first.
+    pub(crate) cleared: bool,
 }
 
 pub(crate) enum What {
@@ -99,15 +104,58 @@ pub(crate) enum What {
         ticket: Ticket,
         result: Result<(), String>,
     },
+    Rescued {
+        ticket: Ticket,
+        result: Result<Rescued, String>,
+    },
+    /// W2: a channel that a rescue has left over could not be cleared away, so nothing was done.
+    NotCleared(String),
 }
 
-/// Runs `op` to its end and reports it, whatever that end is.
-pub(crate) async fn run(id: u64, op: Op, means: Arc<Means>, inputs: mpsc::Sender<Input>) {
-    let carried_out = AssertUnwindSafe(carry_out(id, op, &means, &inputs)).catch_unwind().await;
-    let (what, state) = carried_out.unwrap_or((What::Panicked, None));
-    let done = Done { op: id, what, state: state.map(Box::new) };
+/// Runs `op` to its end and reports it, whatever that end is. `clear`: a rescue may have left over a channel whose applier
+/// goes on, which must not run when a position is read or a leader followed.
+pub(crate) async fn run(id: u64, op: Op, clear: bool, means: Arc<Means>, inputs: mpsc::Sender<Input>) {
+    let all = async {
+        let cleared = if clear && op.must_be_clear() { clear_rescue(&means).await } else { Ok(false) };
+        match cleared {
+            Err(why) if matches!(op, Op::Steps(..)) => (What::NotCleared(why), None, false),
+            Err(why) => (What::Frozen { result: Err(why), drain_timed_out: false }, None, false),
+            Ok(cleared) => {
+                let (what, state) = carry_out(id, op, &means, &inputs).await;
+                (what, state, cleared)
+            }
+        }
+    };
+    let carried_out = AssertUnwindSafe(all).catch_unwind().await;
+    let (what, state, cleared) = carried_out.unwrap_or((What::Panicked, None, false));
+    let done = Done { op: id, what, state: state.map(Box::new), cleared };
     // The loop is gone only when the agent ends.
     let _ = inputs.send(Input::Done(done)).await;
+}
+
+impl Op {
+    /// V3: a position must not grow behind what is read; F2, L2: nor mix with what a leader has. A primary was clear when it
+    /// wrote its marker, and its deposition waits for nothing.
+    fn must_be_clear(&self) -> bool {
+        match self {
+            Op::Freeze(_, _, is_primary, _) => !is_primary,
+            Op::Steps(steps, _) => steps.iter().any(|planned| {
+                matches!(
+                    planned.step,
+                    Step::PointAnew { .. }
+                        | Step::Repoint { .. }
+                        | Step::StartReceiver
+                        | Step::WriteMarker { .. }
+                )
+            }),
+            _ => false,
+        }
+    }
+}
+
+async fn clear_rescue(means: &Means) -> Result<bool, String> {
+    let cleared = async { means.door.control(STATEMENT).await?.forget_rescue(STATEMENT).await };
+    cleared.await.map(|_| true).map_err(|error: SqlError| error.to_string())
 }
 
 async fn carry_out(
@@ -130,6 +178,10 @@ async fn carry_out(
         Op::Quiesce(ticket) => {
             let (result, state) = quiesce(means).await;
             (What::Quiesced { ticket, result }, state)
+        }
+        Op::Rescue(ticket, order) => {
+            let result = rescue::rescue(&order, means).await;
+            (What::Rescued { ticket, result }, means.door.observe(STATEMENT).await.ok())
         }
         Op::CatchUp(ticket, set) => (What::CaughtUp { ticket, result: catch_up(means, &set).await }, None),
     }

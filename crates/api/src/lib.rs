@@ -19,7 +19,7 @@ pub use status::{
     BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,
     ReplicationStatus, TimingStatus,
 };
-pub use stream::{StreamRequest, Wanted};
+pub use stream::{BinlogTailHead, StreamRequest, Wanted};
 
 use serde::{Deserialize, Serialize};
 use xenon_election::{Message, NodeId};

@@ -22,13 +22,24 @@ pub struct StreamRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stream", rename_all = "snake_case")]
 pub enum Wanted {
-    /// W2: the end of a dead mysqld's binary log that the asker lacks, as one relay log file.
+    /// W2: the end of a dead mysqld's binary log that the asker lacks, as relay log files behind a [`BinlogTailHead`].
     BinlogTail {
         /// received(n) of the asker.
         received: GtidSet,
         /// The most bytes that it takes.
         bytes_max: u64,
     },
+}
+
+/// The first line of a [`Wanted::BinlogTail`]: what follows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BinlogTailHead {
+    /// What the transactions are.
+    pub gtids: GtidSet,
+    /// How many.
+    pub transactions: u64,
+    /// Length of each relay log file, bytes, in their order.
+    pub files: Vec<u64>,
 }
 
 impl fmt::Display for Wanted {

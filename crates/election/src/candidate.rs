@@ -6,6 +6,7 @@ use crate::event::Timer;
 use crate::ids::{NodeId, Term, Ticket};
 use crate::message::{Message, Refusal};
 use crate::position::{Position, Recency};
+use crate::rescue::Rescue;
 use crate::rules::Rule;
 use std::collections::BTreeSet;
 use xenon_gtid::GtidSet;
@@ -33,6 +34,8 @@ pub(crate) enum Stage {
         /// T1: the receiver still runs, and hangs on this node. Its vote says that nothing more comes from there; without it
         /// no majority is enough before the receiver has stopped.
         unfrozen: Option<NodeId>,
+        /// W2.
+        rescue: Box<Rescue>,
     },
 }
 
@@ -53,9 +56,10 @@ impl Election {
         }
         if self.freezing.is_some()
             || matches!(&self.role, Role::Candidate(Candidate { stage: Stage::Freezing { .. }, .. }))
+            || self.is_rescuing()
         {
             // A server that cannot be frozen cannot win either: another term would only take the next leader down. The
-            // freeze ends with an answer, good or bad.
+            // freeze ends with an answer, good or bad, and so does a rescue.
             return out.arm(Timer::Election, Delay::Election { rank: 1 });
         }
         // Whatever was under way has taken too long.
@@ -255,7 +259,8 @@ impl Election {
         }
         let (mut granted, mut doubtful) = (BTreeSet::new(), BTreeSet::new());
         self.own_vote(&mut granted, &mut doubtful);
-        let stage = Stage::Voting { position, granted, doubtful, unfrozen };
+        let rescue = Box::<Rescue>::default();
+        let stage = Stage::Voting { position, granted, doubtful, unfrozen, rescue };
         self.role = Role::Candidate(Candidate { stage, told });
         self.count_votes(out);
     }
@@ -273,8 +278,9 @@ impl Election {
         if term != self.record.term && self.rules.keep(Rule::VotesOfThisTerm) || !known {
             return;
         }
-        let Role::Candidate(Candidate { stage: Stage::Voting { position, granted, doubtful, .. }, .. }) =
-            &mut self.role
+        let Role::Candidate(Candidate {
+            stage: Stage::Voting { position, granted, doubtful, rescue, .. }, ..
+        }) = &mut self.role
         else {
             return;
         };
@@ -283,16 +289,19 @@ impl Election {
                 doubtful.insert(from.clone());
                 out.note(Note::VoteRefused { from, term, why: refusal.to_string() });
                 self.count_votes(out);
+                self.consider_rescue(out);
             }
             None => {
                 granted.insert(from.clone());
                 let votes = granted.len();
                 out.note(Note::VoteReceived { from, term, votes, needed });
                 self.count_votes(out);
+                self.consider_rescue(out);
             }
             Some(refusal) => {
                 out.note(Note::VoteRefused { from: from.clone(), term, why: refusal.to_string() });
-                if let Refusal::Behind { mine: theirs, can_stand: true } = &refusal
+                rescue.refused(&from, &refusal, position);
+                if let Refusal::Behind { mine: theirs, can_stand: true, .. } = &refusal
                     && position.recency(theirs) == Recency::Behind
                 {
                     // V7: who has more stands next, at once. Strictly more, so this cannot go in circles.
@@ -303,13 +312,14 @@ impl Election {
                 if refusal == Refusal::NotVoter {
                     self.teach_config(&from, out);
                 }
+                self.consider_rescue(out);
             }
         }
     }
 
     fn count_votes(&mut self, out: &mut Out) {
         let Role::Candidate(Candidate {
-            stage: Stage::Voting { position, granted, doubtful, unfrozen }, ..
+            stage: Stage::Voting { position, granted, doubtful, unfrozen, .. }, ..
         }) = &self.role
         else {
             return;

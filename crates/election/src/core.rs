@@ -10,6 +10,7 @@ use crate::leader::Leader;
 use crate::message::{Message, Refusal, Report};
 use crate::position::Position;
 use crate::record::Record;
+use crate::rescue::Rescues;
 use crate::rules::{Rule, Rules};
 use crate::voter::{Asker, Freezing};
 use std::collections::BTreeMap;
@@ -56,6 +57,8 @@ pub struct Election {
     /// since: what a freeze for its vote would find.
     pub(crate) quiesced: Option<(NodeId, GtidSet)>,
     pub(crate) last_ticket: u64,
+    /// W2: rescues that failed one after the other, and refusals to let pass before the next.
+    pub(crate) rescues: Rescues,
     /// Why the local mysqld may not write, until a leader is followed or leadership won.
     pub(crate) fenced: Option<String>,
     /// Fenced, and not looked at since: what was seen before may have grown until the fence stood (F2).
@@ -172,6 +175,7 @@ impl Election {
             catching_up: None,
             quiesced: None,
             last_ticket: 0,
+            rescues: Rescues::default(),
             fenced: None,
             look_first: false,
             directive: Directive::Hold,
@@ -225,6 +229,7 @@ impl Election {
             Event::CannotServe { term, reason } => self.on_cannot_serve(term, reason, out),
             Event::Quiesced { ticket, result } => self.on_quiesced(ticket, result, out),
             Event::CaughtUp { ticket, result } => self.on_caught_up(ticket, result, out),
+            Event::Rescued { ticket, result } => self.on_rescued(ticket, result, out),
             Event::DataReplaced { by, reason } => self.on_data_replaced(by, &reason, out),
             Event::Request(request) => self.on_request(request, out),
         }
@@ -239,6 +244,7 @@ impl Election {
             Timer::HandOver => self.on_handover_timer(out),
             Timer::SaveRetry => {}
             Timer::Offer => self.on_offer_timer(out),
+            Timer::Rescue => self.on_rescue_timer(out),
         }
     }
 

@@ -50,6 +50,17 @@ pub enum Effect {
         /// What to have applied.
         set: GtidSet,
     },
+    /// W2: fetch from a member whose mysqld is dead what its binlog has and this server lacks, and apply it, bounded in
+    /// time and size; answer [`crate::Event::Rescued`]. A freeze ends it, and so does any directive but
+    /// [`Directive::Hold`] and [`Directive::Fence`].
+    Rescue {
+        /// To be given back.
+        ticket: Ticket,
+        /// Whose.
+        from: NodeId,
+        /// What is known to be lacking here, markers left out.
+        lacks: GtidSet,
+    },
     /// What the local mysqld is to be from now on; holds until the next one.
     Direct(Directive),
     /// (Re)start a timer.
@@ -242,6 +253,20 @@ pub enum Note {
         leader: NodeId,
         /// In this term.
         term: Term,
+    },
+    /// W2: what a dead server has is being fetched, for without that node's vote there is no majority.
+    Rescuing {
+        /// Whose.
+        from: NodeId,
+        /// How many transactions.
+        transactions: u64,
+    },
+    /// W2: how that ended; an error is its reason.
+    Rescued {
+        /// Whose.
+        from: NodeId,
+        /// Why not, if not.
+        result: Result<(), String>,
     },
     /// This node would stand, but may not.
     MayNotStand {

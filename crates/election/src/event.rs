@@ -65,6 +65,14 @@ pub enum Event {
         /// Why not, if not.
         result: Result<(), String>,
     },
+    /// W2: the answer to [`crate::Effect::Rescue`]: all of it is executed here; or why not. Part of it may be executed
+    /// in either case, in the order in which it was written and never part of a transaction.
+    Rescued {
+        /// The request answered.
+        ticket: Ticket,
+        /// Why not, if not.
+        result: Result<(), String>,
+    },
     /// W1, W4: the data folder of the local mysqld, which is dead, is about to hold other data, by this agent's own doing.
     /// Nothing is changed there before the record that follows from this is on disk.
     DataReplaced {
@@ -200,6 +208,8 @@ pub enum Timer {
     SaveRetry,
     /// Offer the new config again (C4).
     Offer,
+    /// W2: other votes were waited for long enough.
+    Rescue,
 }
 
 /// How an operator sees a node (protocol.md section 1).

@@ -21,6 +21,7 @@ mod pause;
 mod position;
 mod reconfigure;
 mod record;
+mod rescue;
 mod rules;
 mod view;
 mod voter;

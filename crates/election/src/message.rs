@@ -239,6 +239,9 @@ pub enum Refusal {
         mine: Position,
         /// The answering node may stand itself.
         can_stand: bool,
+        /// W2: its mysqld is dead, and its position was read from its files.
+        #[serde(default)]
+        dead: bool,
     },
     /// The answering node does not vote.
     NotVoter,
@@ -261,8 +264,11 @@ impl fmt::Display for Refusal {
             Refusal::OldConfig { mine } => write!(f, "its config is older than mine ({mine})"),
             Refusal::LeaderAlive { leader } => write!(f, "I hear leader {leader}"),
             Refusal::AlreadyVoted { to } => write!(f, "I voted for {to} in this term"),
-            Refusal::Behind { mine, can_stand: true } => write!(f, "it lacks what I have: {mine}"),
-            Refusal::Behind { mine, can_stand: false } => {
+            Refusal::Behind { mine, dead: true, .. } => {
+                write!(f, "it lacks what my mysqld has, which is dead: {mine}")
+            }
+            Refusal::Behind { mine, can_stand: true, .. } => write!(f, "it lacks what I have: {mine}"),
+            Refusal::Behind { mine, can_stand: false, .. } => {
                 write!(f, "it lacks what I have, and I may not lead myself (my status says why): {mine}")
             }
             Refusal::NotVoter => write!(f, "I am no voter"),

@@ -58,6 +58,8 @@ pub enum Rule {
     WeighDoubt,
     /// C5: commits wait for fewer only where nobody can be elected without the leader.
     LowerOnlyAlone,
+    /// W2: a rescued transaction counts when it is executed here.
+    ApplyRescued,
     /// C5: before a third voter comes in, one of the others has all that was told OK.
     HardenBeforeThird,
 }

@@ -215,7 +215,9 @@ impl Election {
     fn decide_vote(&mut self, from: &NodeId, theirs: &Position, mine: &Position, out: &mut Out) {
         if !self.is_recent_enough(theirs, mine) {
             let can_stand = self.unfit_whatever_its_priority().is_none();
-            return self.deny(from, Refusal::Behind { mine: mine.clone(), can_stand }, out);
+            // V4: a position of a server that does not answer was read from its files. Whoever rescues looks again.
+            let dead = self.local.server.is_none() && !self.local.stuck;
+            return self.deny(from, Refusal::Behind { mine: mine.clone(), can_stand, dead }, out);
         }
         if self.record.vote.as_ref() != Some(from) {
             self.record.vote = Some(from.clone());

@@ -39,7 +39,8 @@ pub use backup::{
     check_backup, check_backup_target, copy_backup, read_backup, take_backup,
 };
 pub use control::{
-    AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, SEMI_SYNC_TIMEOUT_MS,
+    AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, RescueFiles,
+    SEMI_SYNC_TIMEOUT_MS,
 };
 pub use copy::{
     CloneFrom, CloneLimits, CloneOrder, Cloned, CopyError, CopyProgress, Donor, FolderFacts, Layout, LeftOut,
@@ -48,8 +49,8 @@ pub use copy::{
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
-    BinlogTail, DiskError, DiskLimits, DiskPosition, FileSeen, LogPlaces, REWIND_STEPS, Rewind, RewindError,
-    binlog_tail_outside, position_on_disk,
+    BinlogTail, DiskError, DiskLimits, DiskPosition, FileRange, FileSeen, LogPlaces, REWIND_STEPS, Rewind,
+    RewindError, binlog_tail_outside, position_on_disk, relay_ranges,
 };
 pub use door::Door;
 pub use error::SqlError;

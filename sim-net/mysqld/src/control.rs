@@ -4,7 +4,7 @@ use crate::door::{LOOK_AGAIN, late, reach};
 use crate::replicate::connected_at;
 use crate::server::{Channel, Server, Waiter};
 use crate::servers::with;
-use crate::{Applied, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, Secret, SqlError};
+use crate::{Applied, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, RescueFiles, Secret, SqlError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
@@ -118,6 +118,27 @@ impl Control {
             server.state()
         });
         Ok(Frozen { state: state.await? })
+    }
+
+    /// W2: no position of a dead server is known here (V4), so nobody rescues.
+    pub async fn rescue_files(&mut self, _: Duration) -> Result<RescueFiles, SqlError> {
+        let (what, cause) = ("a rescue".to_owned(), "servers that are values have no files".to_owned());
+        Err(SqlError::Lost { what, cause })
+    }
+
+    /// There is never one.
+    pub async fn forget_rescue(&mut self, deadline: Duration) -> Result<bool, SqlError> {
+        self.change("clearing away a rescue", deadline, |_| false).await
+    }
+
+    /// As [`Control::rescue_files`].
+    pub async fn begin_rescue(&mut self, _: &RescueFiles, deadline: Duration) -> Result<(), SqlError> {
+        self.rescue_files(deadline).await.map(drop)
+    }
+
+    /// There is never one.
+    pub async fn rescue_error(&mut self, _: Duration) -> Result<Option<String>, SqlError> {
+        Ok(None)
     }
 
     /// Stops the receiver.

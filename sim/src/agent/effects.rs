@@ -53,6 +53,12 @@ impl World {
             },
             Effect::Quiesce { ticket } => self.start_op(at, Op::Quiesce(ticket)),
             Effect::CatchUp { ticket, set } => self.start_op(at, Op::CatchUp(ticket, set)),
+            // Not simulated: it is as if the files could not be had. The model checks it (checks/).
+            Effect::Rescue { ticket, .. } => {
+                let result = Err("nothing is rescued here".to_owned());
+                let effects = agent.core.step(Event::Rescued { ticket, result });
+                agent.effects.extend(effects);
+            }
             Effect::Direct(directive) => self.direct(at, directive),
             Effect::Arm { timer, delay } => {
                 let term = agent.core.record().term;

@@ -50,7 +50,10 @@ pub(crate) fn config(config: &GroupConfig) -> String {
 fn refusal(refusal: &Option<Refusal>) -> String {
     match refusal {
         None => "yes".to_owned(),
-        Some(Refusal::Behind { mine, can_stand }) => {
+        Some(Refusal::Behind { mine, dead: true, .. }) => {
+            format!("no: behind {}, which is dead", position(mine))
+        }
+        Some(Refusal::Behind { mine, can_stand, .. }) => {
             format!("no: behind {}{}", position(mine), if *can_stand { "" } else { ", which may not stand" })
         }
         Some(other) => format!("no: {other}"),
@@ -174,6 +177,7 @@ fn add(effects: &[Effect], detail: Detail, depth: usize, lines: &mut Vec<String>
             Effect::Freeze { .. } => Some("freeze".to_owned()),
             Effect::Quiesce { .. } => Some("close writes".to_owned()),
             Effect::CatchUp { set: wanted, .. } => Some(format!("catch up to {}", set(wanted))),
+            Effect::Rescue { from, lacks, .. } => Some(format!("rescue from {from}: {}", set(lacks))),
             Effect::Direct(wanted) => Some(format!("mysqld: {}", directive(wanted))),
             Effect::Arm { timer, delay: after } => {
                 (detail == Detail::Timers).then(|| format!("arm {timer:?} {}", delay(after)))
@@ -203,6 +207,7 @@ pub(crate) fn timer(name: &str) -> Option<Timer> {
         Timer::HandOver,
         Timer::SaveRetry,
         Timer::Offer,
+        Timer::Rescue,
     ];
     all.into_iter().find(|timer| format!("{timer:?}").eq_ignore_ascii_case(name))
 }

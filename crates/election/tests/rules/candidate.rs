@@ -10,7 +10,7 @@ fn standing(received: &str, config: GroupConfig) -> Node {
 }
 
 fn no(mine: &str, can_stand: bool) -> Option<Refusal> {
-    Some(Refusal::Behind { mine: at(mine), can_stand })
+    Some(Refusal::Behind { mine: at(mine), can_stand, dead: false })
 }
 
 #[test]

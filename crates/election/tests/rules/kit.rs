@@ -205,7 +205,8 @@ impl Node {
             effects.iter().find_map(|effect| match effect {
                 Effect::Freeze { ticket, .. }
                 | Effect::Quiesce { ticket }
-                | Effect::CatchUp { ticket, .. } => Some(*ticket),
+                | Effect::CatchUp { ticket, .. }
+                | Effect::Rescue { ticket, .. } => Some(*ticket),
                 Effect::Save { then, .. } => find(then),
                 _ => None,
             })

@@ -17,6 +17,7 @@ mod kit;
 mod leader;
 mod pair;
 mod prevotes;
+mod rescue;
 mod saving;
 mod suspended;
 mod votes;

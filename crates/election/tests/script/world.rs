@@ -360,6 +360,18 @@ impl World {
                 let result = if has { Ok(()) } else { Err("it lags".to_owned()) };
                 self.queue.push_back((id.clone(), Event::CaughtUp { ticket, result }));
             }
+            Effect::Rescue { ticket, from, .. } => {
+                let found = self.nodes.get(&from).map(|dead| dead.server.received.clone());
+                let result = match found {
+                    Some(found) => {
+                        let server = &mut self.node(id).server;
+                        server.received = server.received.union(&found);
+                        Ok(())
+                    }
+                    None => Err("it does not answer".to_owned()),
+                };
+                self.queue.push_back((id.clone(), Event::Rescued { ticket, result }));
+            }
             Effect::Direct(directive) => {
                 let markers = self.markers(id);
                 self.node(id).server.direct(&directive, markers);

@@ -5,6 +5,7 @@ mod marker;
 mod read_only;
 mod release;
 mod replication;
+mod rescue;
 mod semi_sync;
 mod sessions;
 mod variables;
@@ -20,6 +21,7 @@ pub use account::{AccountState, Ensured};
 pub use marker::MarkerWritten;
 pub use read_only::ReadOnlyOutcome;
 pub use replication::{Applied, Frozen};
+pub use rescue::RescueFiles;
 pub use semi_sync::SEMI_SYNC_TIMEOUT_MS;
 
 /// The right to change the server, held by one caller at a time.

@@ -17,6 +17,7 @@ mod error;
 mod files;
 mod places;
 mod position;
+mod ranges;
 mod rewind;
 mod tail;
 
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 pub use error::DiskError;
 pub use places::LogPlaces;
 pub use position::{DiskPosition, FileSeen, position_on_disk};
+pub use ranges::{FileRange, relay_ranges};
 pub use rewind::{REWIND_STEPS, Rewind, RewindError};
 pub use tail::{BinlogTail, binlog_tail_outside};
 
