@@ -141,7 +141,9 @@ impl Election {
                 || peer.report.stuck
                 || peer.rounds_without_server > ROUNDS_TO_GIVE_UP
         };
-        *id != self.id && config.has_witness() && config.data_voters().count() == 2 && lost()
+        // A witness has no server to wait for; as a learner it would leave the one with data without a majority.
+        let is_other = *id != self.id && !config.is_witness(id);
+        is_other && config.has_witness() && config.data_voters().count() == 2 && lost()
     }
 
     /// C5: a change after which others could elect without this leader waits until one of them has all that was told OK.

@@ -156,7 +156,7 @@ impl Agent {
         if self.leads() {
             return self.attempt_failed("this node leads now, and a leader is not rebuilt", true);
         }
-        if self.core.state() == State::Candidate {
+        if self.core.state() == State::Candidate || self.comeback.is_cutting() {
             return;
         }
         if self.end_mysqld_for_rebuild() {

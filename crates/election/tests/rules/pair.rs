@@ -143,6 +143,17 @@ fn c5_a_voter_that_is_not_reached_becomes_a_learner_beside_a_witness_before_w_is
 }
 
 #[test]
+fn c5_a_witness_is_not_missed_for_the_server_that_it_does_not_have() {
+    let mut node = beside_witness();
+    for round in 2..=20 {
+        node.fire(Timer::Heartbeat).reply("n2", round, M2).witness_reply("n3", round);
+    }
+    let config = node.core.record().config.clone().unwrap();
+    assert_eq!(config.standing(&id("n3")), Some(Standing::Voter));
+    assert_eq!(config.standing(&id("n2")), Some(Standing::Voter));
+}
+
+#[test]
 fn c5_a_leader_elected_by_the_witness_does_without_the_dead_one_before_its_marker() {
     let mut node = Node::start("n1", record(1, None, Some(witnessed("n1 n2 n3"))), "n2:1");
     node.look("n2:1").hear("n2", Message::Stand { term: 1, after: None }).frozen("n2:1");

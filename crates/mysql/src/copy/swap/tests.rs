@@ -23,7 +23,7 @@ impl Place {
             place.write(&place.data().join("only-old"), "old");
         }
         for name in ["ibdata1", "d/t.ibd", "only-new"] {
-            place.write(&place.new().join(name), "new");
+            place.write(&place.made_copy().join(name), "new");
         }
         if is_mount {
             place.write(&place.data().join("lost+found/x"), "kept");
@@ -39,7 +39,7 @@ impl Place {
         self.root().join("data")
     }
 
-    fn new(&self) -> PathBuf {
+    fn made_copy(&self) -> PathBuf {
         if self.is_mount {
             self.data().join(".xenon-copy/data")
         } else {
@@ -55,7 +55,7 @@ impl Place {
     fn swap(&self) -> Swap {
         let logs = vec![LogsOutside { folder: self.root().join("logs"), base: "binlog".to_owned() }];
         let layout = Layout { data: self.data(), is_mount: self.is_mount, logs };
-        Swap::plan(layout, &self.new(), "2026").expect("plan")
+        Swap::plan(layout, &self.made_copy(), "2026").expect("plan")
     }
 
     /// All files, relative, with their text.
@@ -167,11 +167,11 @@ fn run_steps(place: &Place, swap: &Swap, steps: usize) {
         }
         moves.push((PathBuf::new(), swap.old().join(ALL_ASIDE)));
         for name in ["d", "ibdata1", "only-new"] {
-            moves.push((place.new().join(name), place.data().join(name)));
+            moves.push((place.made_copy().join(name), place.data().join(name)));
         }
     } else {
         moves.push((place.data(), swap.old().to_owned()));
-        moves.push((place.new(), place.data()));
+        moves.push((place.made_copy(), place.data()));
     }
     for (from, to) in moves.iter().take(steps) {
         if from.as_os_str().is_empty() {
@@ -190,13 +190,13 @@ fn what_is_in_the_way_is_told() {
     let plan =
         |new: &Path, stamp: &str| Swap::plan(layout.clone(), new, stamp).map_err(|error| error.to_string());
     assert!(plan(&place.root().join("nothing"), "1").expect_err("missing").contains("nothing"));
-    assert!(plan(&place.new(), "a/b").expect_err("stamp").contains("file name"));
+    assert!(plan(&place.made_copy(), "a/b").expect_err("stamp").contains("file name"));
     assert!(plan(Path::new("/proc"), "1").expect_err("device").contains("file systems"));
     std::fs::create_dir(place.root().join("data.xenon-old-1")).expect("create");
-    assert!(plan(&place.new(), "1").expect_err("taken").contains("already"));
+    assert!(plan(&place.made_copy(), "1").expect_err("taken").contains("already"));
 
     // Somebody's mysqld, or an operator, makes a data folder in the middle.
-    let swap = plan(&place.new(), "2").expect("plan");
+    let swap = plan(&place.made_copy(), "2").expect("plan");
     std::fs::rename(place.data(), swap.old()).expect("half-way");
     assert_eq!(swap.state(), SwapState::Between);
     std::fs::create_dir(place.data()).expect("create");
