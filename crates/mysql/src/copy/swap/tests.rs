@@ -223,7 +223,7 @@ fn two_logs_in_one_folder() {
     let before = place.files();
     let log = |base: &str| LogsOutside { folder: logs.clone(), base: base.to_owned() };
     let layout = Layout { data: place.data(), is_mount: false, logs: vec![log("binlog"), log("relay")] };
-    let swap = Swap::plan(layout, &place.new(), "2026").expect("plan");
+    let swap = Swap::plan(layout, &place.made_copy(), "2026").expect("plan");
     swap.forward().expect("forward");
     for name in ["binlog.000001", "binlog.index", "relay.000001", "relay.index"] {
         assert!(!logs.join(name).exists(), "{name} is the old data's: {:?}", place.files());
