@@ -15,6 +15,8 @@ const ANSWERS: Duration = Duration::from_secs(5);
 fn purging(nodes: usize, wait_ms: u64) -> Result<Options> {
     let mut options = options(nodes)?;
     options.server_lines.push("max-binlog-size = 4096".to_owned());
+    // The kit's servers wish to keep a week's.
+    options.server_lines.push("binlog-expire-logs-seconds = 0".to_owned());
     let key = |name: &str, value: u64| ("raft".to_owned(), name.to_owned(), value.into());
     options.agent_keys.extend([key("purge-binlog-interval", 300), key("purge-binlog-wait", wait_ms)]);
     Ok(options)

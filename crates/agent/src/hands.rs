@@ -225,7 +225,8 @@ pub(crate) async fn put_back(order: &Order) -> Result<(), String> {
     let Some(swap) = order.places.swap.clone() else { return Ok(()) };
     let had_data = order.places.had_data;
     blocking(move || {
-        if had_data && !swap.old().exists() {
+        // Before it, logs may be aside already.
+        if had_data && !swap.old().exists() && swap.state() == SwapState::After {
             // Then what is in the data folder is the old data, or all that is left.
             return Ok(());
         }

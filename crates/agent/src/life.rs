@@ -26,6 +26,9 @@ struct Note {
     /// Which start of mysqld ([`xenon_mysql::Mysqld::start_id`]).
     start: String,
     life: Life,
+    /// The term whose marker was acknowledged here last.
+    #[serde(default)]
+    promoted_in: u64,
 }
 
 /// The note, and what of it is on its way to the disk.
@@ -58,7 +61,7 @@ impl LifeNote {
     /// This process is seen; another one than before is another life.
     pub(crate) fn begins(&mut self, start: String, boot: Option<String>) {
         if self.note.start != start {
-            self.note = Note { start, life: Life { boot, ..Life::default() } };
+            self.note = Note { start, life: Life { boot, ..Life::default() }, promoted_in: 0 };
         }
     }
 
@@ -135,9 +138,14 @@ impl Agent {
         }
     }
 
-    /// L2: the marker is acknowledged, and so is all that was before it; from here on commits wait as the role says.
-    pub(crate) fn note_promoted(&mut self) {
-        if let Role::Primary { soft: false, acknowledgements: 1.., .. } = self.local.role {
+    /// L2: the marker is acknowledged, and so is all that was before it; from here on commits wait as the role says. Not so
+    /// when the same term is taken up again (T3).
+    pub(crate) fn note_promoted(&mut self, promoted: u64) {
+        let first = self.life.note.promoted_in < promoted;
+        self.life.note.promoted_in = promoted;
+        if let Role::Primary { soft: false, acknowledgements: 1.., .. } = self.local.role
+            && first
+        {
             self.life.note.life.degraded = None;
         }
     }

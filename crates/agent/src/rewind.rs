@@ -24,6 +24,8 @@ const LIMITS: DiskLimits = DiskLimits { bytes_max: 16 << 30, deadline: Duration:
 const END: Duration = Duration::from_secs(5);
 /// Pause between two looks at it.
 const PAUSE: Duration = Duration::from_millis(10);
+/// A dead primary is not kept from starting for longer by leaders that come and go.
+const LONGEST: Duration = Duration::from_secs(60);
 /// So often a cut is tried whose disk says no.
 const TRIES: u32 = 5;
 /// Between two tries.
@@ -37,6 +39,8 @@ const QUARANTINE_FOLDERS_TELL: usize = 50;
 pub(crate) struct Comeback {
     /// Since when it is dead, as far as this agent has seen it.
     since: Option<Instant>,
+    /// Since then no leader is heard, if one was.
+    alone_since: Option<Instant>,
     heard: Option<Heard>,
     compared: Option<(Compared, Box<Comparison>)>,
     job: Option<Job>,
@@ -133,7 +137,7 @@ impl Agent {
             return self.clear(None);
         };
         let waiting = Waiting {
-            waited_ms: millis(now - since),
+            waited_ms: millis(now - self.comeback.alone_since.unwrap_or(since)),
             election_ms: millis(self.clock.election()),
             primary_in: self.life.primary_in(),
             leads: self.core.state() == State::Leader,
@@ -171,7 +175,12 @@ impl Agent {
         let term = self.core.record().term;
         let newer = self.life.primary_in().is_some_and(|own| term > own);
         let Some((id, info)) = self.core.followed().filter(|_| newer) else {
-            self.comeback.heard = None;
+            if self.comeback.heard.take().is_some()
+                && self.comeback.since.is_some_and(|at| now - at < LONGEST)
+            {
+                // It may be elected again.
+                self.comeback.alone_since = Some(now);
+            }
             self.comeback.compared = None;
             return;
         };

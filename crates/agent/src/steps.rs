@@ -24,7 +24,7 @@ impl Agent {
         self.local.promoted = Some(term);
         self.local.was_primary = true;
         self.local.failures = 0;
-        self.note_promoted();
+        self.note_promoted(term);
         let timing = self.events.promoted(term);
         let took = timing.map_or(String::new(), |timing| {
             let phases: Vec<_> = timing.phases.iter().map(|(name, ms)| format!("{name} {ms:.1}")).collect();

@@ -116,6 +116,9 @@ pub fn next(waiting: &Waiting) -> Next {
             ),
         };
     };
+    if leader.heard_ms >= 2 * OPENS_MS && waiting.compared.is_none() {
+        return start("the leader does not say what it has");
+    }
     let had_its_time = leader.heard_ms >= OPENS_MS;
     let finally = (leader.open && leader.looked) || had_its_time;
     match waiting.compared {

@@ -97,6 +97,8 @@ fn w1_a_leader_counts_when_it_is_open_and_has_looked_since() {
     assert_eq!(next(&heard(leader(true, false, 0))), Next::Compare { finally: false });
     assert_eq!(next(&heard(leader(true, true, 0))), Next::Compare { finally: true });
 
+    assert!(is_start(&next(&heard(leader(true, false, 2 * OPENS_MS)))), "it never says");
+
     // What it lacks before it is open it may fetch (W2).
     let provisional =
         |leader, outside| Waiting { compared: Some(Compared { finally: false, outside }), ..heard(leader) };

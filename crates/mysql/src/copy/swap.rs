@@ -106,6 +106,16 @@ impl Swap {
 
     /// How far it is. Blocking.
     pub fn state(&self) -> SwapState {
+        match self.state_of_data() {
+            // A server on the old data would begin without its binlog, and roll back what only that has.
+            SwapState::Before if self.layout.logs.iter().any(|log| self.log_aside(log).exists()) => {
+                SwapState::Between
+            }
+            state => state,
+        }
+    }
+
+    fn state_of_data(&self) -> SwapState {
         let (new, old) = (self.new.exists(), self.old.exists());
         if self.layout.is_mount {
             return match (new, old) {
@@ -182,12 +192,9 @@ impl Swap {
             let why = format!("the old data is not there any more, so {} stays", self.layout.data.display());
             return Err(CopyError::incomplete(&self.old, why));
         }
-        if self.layout.is_mount {
-            self.undo_inside()?;
-        } else {
-            self.undo_beside()?;
-        }
-        self.layout.logs.iter().try_for_each(|log| self.log_comes_back(log))
+        // First, so that old data that is in its place again has its binlog, whenever this ends.
+        self.layout.logs.iter().try_for_each(|log| self.log_comes_back(log))?;
+        if self.layout.is_mount { self.undo_inside() } else { self.undo_beside() }
     }
 
     fn undo_beside(&self) -> Result<(), CopyError> {
@@ -236,7 +243,7 @@ impl Swap {
             let why = "its replacement is not in place, so it is kept";
             return Err(CopyError::incomplete(&self.old, why));
         }
-        let folders = self.layout.logs.iter().map(|log| self.log_aside(&log.folder));
+        let folders = self.layout.logs.iter().map(|log| self.log_aside(log));
         for folder in folders.chain([self.old.clone()]) {
             match std::fs::remove_dir_all(&folder) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -249,7 +256,7 @@ impl Swap {
     }
 
     fn log_goes_aside(&self, log: &LogsOutside) -> Result<(), CopyError> {
-        let aside = self.log_aside(&log.folder);
+        let aside = self.log_aside(log);
         let all_aside = aside.join(ALL_ASIDE);
         if all_aside.exists() {
             return Ok(());
@@ -262,7 +269,7 @@ impl Swap {
     }
 
     fn log_comes_back(&self, log: &LogsOutside) -> Result<(), CopyError> {
-        let aside = self.log_aside(&log.folder);
+        let aside = self.log_aside(log);
         if !aside.exists() {
             return Ok(());
         }
@@ -281,8 +288,9 @@ impl Swap {
         std::fs::remove_dir(&aside).map_err(|error| CopyError::io("cannot remove", &aside, error))
     }
 
-    fn log_aside(&self, folder: &Path) -> PathBuf {
-        folder.join(format!(".{OLD}-{}", self.stamp))
+    /// Of each log its own: binary and relay logs often share a folder, and the mark says of one of them that all is aside.
+    fn log_aside(&self, log: &LogsOutside) -> PathBuf {
+        log.folder.join(format!(".{OLD}-{}-{}", self.stamp, log.base))
     }
 
     fn lost(&self) -> CopyError {

@@ -35,6 +35,8 @@ const AUTO_CNF_BYTES_MAX: u64 = 64 * 1024;
 const FLAGS_AT: u64 = 4 + 4 + 1 + 4 + 4 + 4;
 /// The server has it open, or died with it open.
 const IN_USE: u8 = 1;
+/// One of its steps.
+type CutStep = fn(&Rewind) -> Result<(), RewindError>;
 /// How many steps it has.
 pub const REWIND_STEPS: usize = 5;
 
@@ -190,7 +192,7 @@ impl Rewind {
     pub fn carry_out_first(&self, steps: usize) -> Result<(), RewindError> {
         must_be_dead(&self.data_dir)?;
         self.must_be_unchanged()?;
-        let all: [fn(&Self) -> Result<(), RewindError>; REWIND_STEPS] =
+        let all: [CutStep; REWIND_STEPS] =
             [Self::rename_server, Self::flag, Self::shorten_index, Self::cut, Self::remove_later];
         all.iter().take(steps).try_for_each(|step| step(self))
     }

@@ -174,7 +174,7 @@ impl Chaos<'_> {
     }
 
     /// What a machine's service manager and an operator do: agents that have ended are started again, and a node that has been
-    /// INVALID for a while gets fresh data. Of three nodes two that are INVALID leave nobody to acknowledge, and no agent
+    /// INVALID for a while gets fresh data: one that had to start before it could be rewound (W1), say. Of three nodes two that are INVALID leave nobody to acknowledge, and no agent
     /// mends that yet. A leader was elected then, open for writes or not, so it has everything that was acknowledged (I2).
     async fn tend(&self, invalid: &mut Option<(usize, Instant)>) -> Result<()> {
         self.revive()?;
@@ -187,8 +187,12 @@ impl Chaos<'_> {
         *invalid = Some((node, since));
         let led = statuses.iter().flatten().any(|status| status.state == "LEADER");
         if led && since.elapsed() > INVALID {
-            let errant = statuses.get(node).and_then(Option::as_ref).map(|s| s.errant.to_string());
-            self.say("fresh", &format!("node{} was INVALID with {}", node + 1, errant.unwrap_or_default()));
+            let status = statuses.get(node).and_then(Option::as_ref);
+            let errant = status.map(|status| status.errant.to_string()).unwrap_or_default();
+            let why = status
+                .and_then(|status| status.troubles.iter().find(|trouble| trouble.contains("not rewound")));
+            let why = why.map_or("no word on why it was not rewound", String::as_str);
+            self.say("fresh", &format!("node{} was INVALID with {errant}: {why}", node + 1));
             self.cluster.give_fresh_data(node)?;
             *invalid = None;
         }

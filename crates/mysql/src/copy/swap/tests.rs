@@ -23,7 +23,7 @@ impl Place {
             place.write(&place.data().join("only-old"), "old");
         }
         for name in ["ibdata1", "d/t.ibd", "only-new"] {
-            place.write(&place.new().join(name), "new");
+            place.write(&place.made_copy().join(name), "new");
         }
         if is_mount {
             place.write(&place.data().join("lost+found/x"), "kept");
@@ -39,7 +39,7 @@ impl Place {
         self.root().join("data")
     }
 
-    fn new(&self) -> PathBuf {
+    fn made_copy(&self) -> PathBuf {
         if self.is_mount {
             self.data().join(".xenon-copy/data")
         } else {
@@ -55,7 +55,7 @@ impl Place {
     fn swap(&self) -> Swap {
         let logs = vec![LogsOutside { folder: self.root().join("logs"), base: "binlog".to_owned() }];
         let layout = Layout { data: self.data(), is_mount: self.is_mount, logs };
-        Swap::plan(layout, &self.new(), "2026").expect("plan")
+        Swap::plan(layout, &self.made_copy(), "2026").expect("plan")
     }
 
     /// All files, relative, with their text.
@@ -153,7 +153,7 @@ fn from_every_half_way_point_both_ways() {
 /// The first renamings of [`Swap::forward`], one by one.
 fn run_steps(place: &Place, swap: &Swap, steps: usize) {
     let mut moves: Vec<(PathBuf, PathBuf)> = Vec::new();
-    let aside = place.root().join("logs/.xenon-old-2026");
+    let aside = place.root().join("logs/.xenon-old-2026-binlog");
     for name in ["binlog.000001", "binlog.index"] {
         moves.push((place.root().join("logs").join(name), aside.join(name)));
     }
@@ -167,11 +167,11 @@ fn run_steps(place: &Place, swap: &Swap, steps: usize) {
         }
         moves.push((PathBuf::new(), swap.old().join(ALL_ASIDE)));
         for name in ["d", "ibdata1", "only-new"] {
-            moves.push((place.new().join(name), place.data().join(name)));
+            moves.push((place.made_copy().join(name), place.data().join(name)));
         }
     } else {
         moves.push((place.data(), swap.old().to_owned()));
-        moves.push((place.new(), place.data()));
+        moves.push((place.made_copy(), place.data()));
     }
     for (from, to) in moves.iter().take(steps) {
         if from.as_os_str().is_empty() {
@@ -190,13 +190,13 @@ fn what_is_in_the_way_is_told() {
     let plan =
         |new: &Path, stamp: &str| Swap::plan(layout.clone(), new, stamp).map_err(|error| error.to_string());
     assert!(plan(&place.root().join("nothing"), "1").expect_err("missing").contains("nothing"));
-    assert!(plan(&place.new(), "a/b").expect_err("stamp").contains("file name"));
+    assert!(plan(&place.made_copy(), "a/b").expect_err("stamp").contains("file name"));
     assert!(plan(Path::new("/proc"), "1").expect_err("device").contains("file systems"));
     std::fs::create_dir(place.root().join("data.xenon-old-1")).expect("create");
-    assert!(plan(&place.new(), "1").expect_err("taken").contains("already"));
+    assert!(plan(&place.made_copy(), "1").expect_err("taken").contains("already"));
 
     // Somebody's mysqld, or an operator, makes a data folder in the middle.
-    let swap = plan(&place.new(), "2").expect("plan");
+    let swap = plan(&place.made_copy(), "2").expect("plan");
     std::fs::rename(place.data(), swap.old()).expect("half-way");
     assert_eq!(swap.state(), SwapState::Between);
     std::fs::create_dir(place.data()).expect("create");
@@ -210,4 +210,52 @@ fn what_is_in_the_way_is_told() {
     let layout = Layout { data: place.data(), is_mount: true, logs: vec![] };
     let error = Swap::plan(layout, &place.root().join("logs"), "1").expect_err("outside").to_string();
     assert!(error.contains("mount point"), "{error}");
+}
+
+/// Binary and relay logs in one folder, as most have them.
+#[test]
+fn two_logs_in_one_folder() {
+    let place = Place::made(false, true);
+    let logs = place.root().join("logs");
+    for name in ["relay.000001", "relay.index"] {
+        place.write(&logs.join(name), "old");
+    }
+    let before = place.files();
+    let log = |base: &str| LogsOutside { folder: logs.clone(), base: base.to_owned() };
+    let layout = Layout { data: place.data(), is_mount: false, logs: vec![log("binlog"), log("relay")] };
+    let swap = Swap::plan(layout, &place.new(), "2026").expect("plan");
+    swap.forward().expect("forward");
+    for name in ["binlog.000001", "binlog.index", "relay.000001", "relay.index"] {
+        assert!(!logs.join(name).exists(), "{name} is the old data's: {:?}", place.files());
+    }
+    // The new data's server writes both.
+    place.write(&logs.join("binlog.000001"), "new");
+    place.write(&logs.join("relay.000001"), "new");
+    swap.undo().expect("undo");
+    assert_eq!(place.files(), before);
+    swap.forward().expect("forward");
+    swap.remove_old().expect("removed");
+    assert!(!place.files().values().any(|text| text == "old"), "{:?}", place.files());
+}
+
+/// Old data is in its place only with its binlog, wherever a crash or an error ends this.
+#[test]
+fn no_server_starts_on_old_data_without_its_logs() {
+    for is_mount in [false, true] {
+        for steps in 1..12 {
+            let place = Place::made(is_mount, true);
+            let swap = place.swap();
+            run_steps(&place, &swap, steps);
+            assert_ne!(swap.state(), SwapState::Before, "mount {is_mount}, {steps} steps");
+        }
+        let place = Place::made(is_mount, true);
+        let swap = place.swap();
+        swap.forward().expect("forward");
+        // What comes first of the way back.
+        swap.layout.logs.iter().try_for_each(|log| swap.log_comes_back(log)).expect("logs are back");
+        assert_ne!(swap.state(), SwapState::Before);
+        swap.undo().expect("undo");
+        assert_eq!(swap.state(), SwapState::Before);
+        data_is(&place, "old");
+    }
 }
