@@ -70,10 +70,17 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
                 "wait until it is done",
             ));
         }
-        if !order.force {
-            permit(&cluster_seen(&order, &statuses)).map_err(|why| {
-                refused(why, "see to the other nodes first; if this must go on all the same: --force")
-            })?;
+        let permitted = if order.force { Ok(()) } else { permit(&cluster_seen(&order, &statuses)) };
+        if let Err(why) = permitted {
+            if looks < LOOKS {
+                // A member between two connections is well again in a moment.
+                tokio::time::sleep(LOOK_AGAIN).await;
+                continue;
+            }
+            return Err(refused(
+                why,
+                "see to the other nodes first; if this must go on all the same: --force",
+            ));
         }
         let candidates = candidates(&order, &statuses);
         match choose(&candidates, &order.recipient, order.from.as_deref()) {
