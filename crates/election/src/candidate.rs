@@ -279,7 +279,8 @@ impl Election {
             return;
         }
         let Role::Candidate(Candidate {
-            stage: Stage::Voting { position, granted, doubtful, rescue, .. }, ..
+            stage: Stage::Voting { position, granted, doubtful, rescue, .. },
+            ..
         }) = &mut self.role
         else {
             return;
@@ -319,7 +320,8 @@ impl Election {
 
     fn count_votes(&mut self, out: &mut Out) {
         let Role::Candidate(Candidate {
-            stage: Stage::Voting { position, granted, doubtful, unfrozen, .. }, ..
+            stage: Stage::Voting { position, granted, doubtful, unfrozen, .. },
+            ..
         }) = &self.role
         else {
             return;

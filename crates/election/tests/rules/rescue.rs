@@ -46,7 +46,7 @@ fn w2_a_dead_voter_says_so() {
     node.step(Event::Looked(Box::default()));
     let position = at("n1:1,M:1");
     let config = ConfigId { term: 1, version: 1 };
-    node.hear("n2", Message::Vote { term: 2, config, position, told: false });
+    node.hear("n2", Message::Vote { term: 2, config, position, told: false, server_uuid: None });
     node.frozen("n1:1-3,M:1").did("→ n2 VoteReply 2: no: behind (marker 1 data n1:1-3), which is dead");
 }
 
