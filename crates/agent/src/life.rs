@@ -79,6 +79,13 @@ impl LifeNote {
         self.note.life.degraded.get_or_insert_with(|| why.to_owned());
     }
 
+    /// Its orderly shutdown has begun: it is written down before the plan ends it (D2).
+    pub(crate) fn shuts_down(&mut self) {
+        if self.note.life.primary_in.is_some() {
+            self.degrade("its orderly shutdown had begun, which tells waiting commits OK by itself");
+        }
+    }
+
     fn follows(&mut self) {
         self.note.life.primary_in = None;
     }

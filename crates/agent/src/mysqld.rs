@@ -287,6 +287,11 @@ impl Agent {
                 // The sooner it is down, the sooner it is back as a replica.
                 self.means.door.close_idle();
                 self.events.push(EventKind::Mysqld, format!("mysqld lets nobody in any more: {detail}"));
+                // D2, W1: a shutdown tells waiting commits OK by itself, so that what it leaves behind is not to be cut off. After
+                // a SIGKILL the port is closed, too, a moment before the end is seen: that tells nobody anything.
+                if self.local.mysqld.as_ref().is_some_and(|mysqld| mysqld.is_alive()) {
+                    self.life.shuts_down();
+                }
             }
             (Verdict::Starting, Verdict::Serving) => {
                 self.events.push(EventKind::Mysqld, "mysqld answers");

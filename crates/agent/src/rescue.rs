@@ -1,6 +1,7 @@
 //! W2, the side of the candidate: what only a dead server has is fetched, and executed by this one.
 
 use crate::worker::Means;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -107,6 +108,7 @@ async fn fetch(order: &Order, files: &RescueFiles) -> Result<BinlogTailHead, Str
     }
     let list = files.list(head.files.len());
     tokio::fs::write(&files.index, list).await.map_err(|error| cannot_write(&files.index, &error))?;
+    give_to_server(&files.index).await?;
     Ok(head)
 }
 
@@ -141,7 +143,23 @@ async fn write_file(path: &Path, length: u64, inflow: &mut Inflow, rest: &mut By
         file.write_all(&piece).await.map_err(wrong)?;
         left -= count as u64;
     }
-    file.flush().await.map_err(wrong)
+    file.flush().await.map_err(wrong)?;
+    give_to_server(path).await
+}
+
+/// An agent that is root made it; mysqld, which most often is not, must read and remove it: so it gets the owner of the folder.
+async fn give_to_server(path: &Path) -> Result<(), String> {
+    let file = path.to_owned();
+    let given = tokio::task::spawn_blocking(move || {
+        let Some(folder) = file.parent() else { return Ok(()) };
+        let (of_folder, of_file) = (std::fs::metadata(folder)?, std::fs::metadata(&file)?);
+        let owner = (of_folder.uid(), of_folder.gid());
+        if owner == (of_file.uid(), of_file.gid()) {
+            return Ok(());
+        }
+        std::os::unix::fs::chown(&file, Some(owner.0), Some(owner.1))
+    });
+    given.await.map_err(text)?.map_err(|error| cannot_write(path, &error))
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> String {
@@ -192,4 +210,25 @@ async fn remove(files: &RescueFiles) {
         }
     }
     let _ = tokio::fs::remove_file(&files.index).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_root_has_fetched_belongs_to_the_server() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("relay-xenon_rescue.000001");
+        std::fs::write(&file, "x").expect("write");
+        give_to_server(&file).await.expect("ours already");
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIPPED: only root can give a file away");
+            return;
+        }
+        std::os::unix::fs::chown(folder.path(), Some(999), Some(998)).expect("chown");
+        give_to_server(&file).await.expect("given");
+        let meta = std::fs::metadata(&file).expect("metadata");
+        assert_eq!((meta.uid(), meta.gid()), (999, 998));
+    }
 }

@@ -59,6 +59,19 @@ fn refused(what: impl Into<String>, cure: impl Into<String>) -> Refused {
 const KEPT_MAX: usize = 2;
 const LOOK_AT_IT: &str = "look at: xenoncli cluster status";
 
+/// A copy may take hours, in which this node went on acknowledging, and others may have been lost: asked again before it gives
+/// up what it has.
+pub(super) async fn still_permitted(order: CheckOrder) -> Result<(), String> {
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        match permit(&cluster_seen(&order, &look(&order).await)) {
+            Err(_) if looks < LOOKS => tokio::time::sleep(LOOK_AGAIN).await,
+            outcome => return outcome,
+        }
+    }
+}
+
 pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
     let mut looks = 0;
     let (statuses, best) = loop {

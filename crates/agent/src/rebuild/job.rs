@@ -85,6 +85,8 @@ pub(crate) struct Job {
     /// Nothing is begun before.
     pub(crate) again: Option<Instant>,
     pub(crate) attempt: Attempt,
+    /// The others were looked at again, and this node's data is not the last copy of anything.
+    pub(crate) may_stop: bool,
     /// When mysqld was killed for it.
     pub(crate) killed: Option<Instant>,
     pub(crate) began: Instant,
@@ -109,6 +111,7 @@ impl Job {
             lines_before: 0,
             again: None,
             attempt: Attempt::NotYet,
+            may_stop: false,
             killed: None,
             began: Instant::now(),
             turn_asked: None,

@@ -160,6 +160,13 @@ impl Agent {
         if self.core.state() == State::Candidate || self.comeback.is_cutting() {
             return;
         }
+        let Some(job) = &self.rebuild.job else { return };
+        // A restore onto a fresh node gives up nothing, and may have no cluster yet.
+        let asked_again = job.may_stop || job.journal.force || job.journal.backup.is_some();
+        if self.local.mysqld.is_some() && job.killed.is_none() && !asked_again {
+            let order = self.check_order(None, false, true);
+            return self.work(|_| async move { What::MayStop(check::still_permitted(order).await) });
+        }
         if self.end_mysqld_for_rebuild() {
             return;
         }
@@ -277,7 +284,7 @@ impl Agent {
     fn enter_put_back(&mut self, why: &str) {
         if let Some(job) = &mut self.rebuild.job {
             why.clone_into(&mut job.journal.last_error);
-            job.killed = None;
+            (job.killed, job.may_stop) = (None, false);
         }
         self.enter(Phase::PutBack, format!("{why}; the old data is put back"));
     }
@@ -316,7 +323,7 @@ impl Agent {
         let Some(job) = &mut self.rebuild.job else { return };
         job.journal.phase = phase;
         job.attempt = Attempt::NotYet;
-        job.killed = None;
+        (job.killed, job.may_stop) = (None, false);
         job.line(line.clone());
         self.events.push(EventKind::Job, line);
         self.note_journal();
@@ -399,6 +406,7 @@ pub(crate) enum What {
     Checked(Box<Result<Checked, check::Refused>>),
     Copied(Result<(), String>),
     Verified(Result<hands::Places, String>),
+    MayStop(Result<(), String>),
     Swapped(Result<(), String>),
     Settled(Result<(), String>),
     PutBack(Result<(), String>),

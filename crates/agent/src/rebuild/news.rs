@@ -45,6 +45,19 @@ impl Agent {
                 }
                 self.enter(Phase::Stop, "S4-S7  the copy is whole; this node's own mysqld is ended, and this node votes from its files meanwhile".to_owned());
             }
+            What::MayStop(Ok(())) => job.may_stop = true,
+            What::MayStop(Err(why)) => {
+                // The copy is whole, and keeps; the node goes on as it is meanwhile.
+                let why = format!(
+                    "the copy is whole, and this node's own data is kept until the others are well: {why}"
+                );
+                job.again = Some(Instant::now() + Duration::from_secs(2));
+                if job.journal.last_error != why {
+                    job.journal.last_error.clone_from(&why);
+                    job.line(why.clone());
+                    self.events.push(EventKind::Trouble, why);
+                }
+            }
             What::Swapped(Ok(())) => {
                 self.watch.data_is_back();
                 self.enter(
