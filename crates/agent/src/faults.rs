@@ -56,11 +56,6 @@ pub(crate) struct FaultWatch {
 }
 
 impl FaultWatch {
-    /// No attempt at it is under way or due.
-    pub(crate) fn applier_is_well(&self) -> bool {
-        self.applier.error().is_none()
-    }
-
     /// Whatever slept for want of room was told to go on.
     pub(crate) fn on_woken(&mut self) {
         self.room_again = false;

@@ -531,14 +531,6 @@ impl Agent {
         if self.watch.closed.on_look(&self.local.role, &state) {
             self.on_found_open();
         }
-        let stopped_with_error = state.replication.as_ref().is_some_and(|replication| {
-            !replication.receiver_error.is_empty() || !replication.applier_error.is_empty()
-        });
-        let semi_sync_pending =
-            state.semi_sync_replica.is_some_and(|replica| replica.enabled != replica.operational);
-        if !stopped_with_error && !semi_sync_pending && self.watch.applier_is_well() {
-            self.local.threads_retry = None;
-        }
         let promoted = match &self.local.role {
             Role::Primary { term, markers, .. } if is_promoted(&state, *term, markers) => Some(*term),
             _ => None,

@@ -91,6 +91,8 @@ impl Agent {
             Step::EnsureAccount => self.local.account_checked = true,
             Step::SetVariables { role } => self.local.variables = Some(*role),
             Step::StartReceiver | Step::StartApplier => {
+                // Not taken back when the next look shows it running: it has yet to meet the error on which it stopped before, and
+                // would be started many times a second (seen with a source that had purged what is wanted).
                 self.local.threads_retry = Some(Instant::now() + RETRY_RARELY);
             }
             Step::Open => {

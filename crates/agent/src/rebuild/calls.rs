@@ -13,6 +13,8 @@ use xenon_plan::rebuild::{Ended, Journal, Need, Phase, Recipient};
 
 /// What the check refuses is checked again so often, and so long.
 const CHECK_AGAIN: Duration = Duration::from_secs(2);
+/// A node that was to be rebuilt must follow for so long before that is given up.
+const WELL_FOR: Duration = Duration::from_secs(1);
 const CHECKS_FOR: Duration = Duration::from_secs(60);
 /// An agent that has just started does not know yet what its server is like.
 const JUST_STARTED: Duration = Duration::from_secs(20);
@@ -167,12 +169,21 @@ impl Agent {
     /// while the agent was down.
     fn still_needed(&mut self) -> bool {
         if !self.follows_well() {
+            if let Some(job) = &mut self.rebuild.job {
+                job.well_since = None;
+            }
             // What its server is like may not be known yet.
             let folder = &self.watch.faults.folder;
             let need = Need::of(folder, self.local.server.as_ref(), &self.core.record().errant);
             return need.is_some() || self.began.elapsed() > JUST_STARTED;
         }
         if let Some(job) = &mut self.rebuild.job {
+            // A receiver that was just started again has not yet heard that what it lacks is purged.
+            let now = Instant::now();
+            if now - *job.well_since.get_or_insert(now) < WELL_FOR {
+                job.again = Some(now + CHECK_AGAIN);
+                return false;
+            }
             job.journal.ended = Some(Ended::Cancelled);
             let text =
                 "no rebuild is needed any more: this node has its data, and nothing that the leader lacks"

@@ -93,6 +93,8 @@ pub(crate) struct Job {
     /// The leader was asked last.
     pub(crate) turn_asked: Option<Instant>,
     pub(crate) pause: Pause,
+    /// Since when the node follows as if nothing were wrong with it.
+    pub(crate) well_since: Option<Instant>,
     /// Since when the check says no.
     pub(crate) checks_since: Option<Instant>,
     /// An operator ended it.
@@ -116,6 +118,7 @@ impl Job {
             began: Instant::now(),
             turn_asked: None,
             pause: Pause::default(),
+            well_since: None,
             checks_since: None,
             cancelled_by_hand: false,
         }
