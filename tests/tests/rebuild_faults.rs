@@ -70,7 +70,7 @@ fn copies(job: &xenon_api::JobStatus) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_agent_is_killed_while_it_copies_and_an_operator_cancels() -> Result<()> {
+async fn nightly_the_agent_is_killed_while_it_copies_and_an_operator_cancels() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let node = (leader + 1) % 3;
     story.fill(leader, 11).await?;

@@ -306,8 +306,8 @@ async fn four_servers_at_four_positions_end_equal() -> Result<()> {
     told.extend(events(&cluster, preferred, "rescued ").await?);
     println!("{told:?}");
     assert!(!told.is_empty(), "what the old primary alone had was fetched");
-    // MHA: 15–22 s.
-    at_most(took, Duration::from_millis(1_500))?;
+    // No claim of speed, for that is the bench's: only that it was no slower than MHA, which needs 15 to 22 s.
+    at_most(took, Duration::from_secs(15))?;
 
     cluster.heal(oldest_agent).await?;
     cluster.wait_all_following(3, HEALS).await?;

@@ -47,9 +47,31 @@ async fn by_itself_and_within_seconds() -> Result<()> {
     Ok(())
 }
 
-/// Whatever the tail is made of; the cluster is the same one, and each of its nodes may be the primary that dies next.
+/// Whatever the tail is made of; every kind of it is in `xenon-mysql`'s `server_rewind`, some are told here with a cluster.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_it_is_made_of() -> Result<()> {
+    rewound_tails(&[
+        &[&["CREATE TABLE app.n (id INT)"], &["INSERT INTO app.t VALUES (4, REPEAT('x', 5000000))"]],
+        &[
+            &["SET binlog_transaction_compression = ON", "INSERT INTO app.t VALUES (5, REPEAT('x', 100000))"],
+            &["SET gtid_next = 'AUTOMATIC:some_tag'", "INSERT INTO app.t VALUES (6, 'tail')"],
+        ],
+    ])
+    .await
+}
+
+/// How the story sees that these have come to wait has failed beside its own client, for a reason that is not known yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn nightly_prepared_or_a_definition() -> Result<()> {
+    rewound_tails(&[
+        &[&["XA START 'a'", "INSERT INTO app.t VALUES (7, 'tail')", "XA END 'a'", "XA PREPARE 'a'"]],
+        &[&["ALTER TABLE app.t ADD COLUMN w INT DEFAULT 7"]],
+    ])
+    .await
+}
+
+/// The cluster is the same one, and each of its nodes may be the primary that dies next.
+async fn rewound_tails(tails: &[&[&[&str]]]) -> Result<()> {
     let (story, mut leader) = Story::begin(3).await?;
     let mut sql = story.cluster.admin(leader).await?;
     sql.run(
@@ -57,15 +79,6 @@ async fn whatever_it_is_made_of() -> Result<()> {
         STATEMENT,
     )
     .await?;
-    let tails: [&[&[&str]]; 4] = [
-        &[&["CREATE TABLE app.n (id INT)"], &["INSERT INTO app.t VALUES (4, REPEAT('x', 5000000))"]],
-        &[
-            &["SET binlog_transaction_compression = ON", "INSERT INTO app.t VALUES (5, REPEAT('x', 100000))"],
-            &["SET gtid_next = 'AUTOMATIC:some_tag'", "INSERT INTO app.t VALUES (6, 'tail')"],
-        ],
-        &[&["XA START 'a'", "INSERT INTO app.t VALUES (7, 'tail')", "XA END 'a'", "XA PREPARE 'a'"]],
-        &[&["ALTER TABLE app.t ADD COLUMN w INT DEFAULT 7"]],
-    ];
     for tail in tails {
         let died = story.die_with_tail(leader, tail).await?;
         story.served_again(died.at, BOUND).await?;

@@ -216,3 +216,24 @@ async fn a_marker_waits_for_its_acknowledgement() {
     source.semi_sync_source_off(LONG).await.unwrap();
     assert!(!pair.source.door.observe(LONG).await.unwrap().semi_sync_source.unwrap().enabled);
 }
+
+/// So it is on the target of a handover whose agent died before it opened, and that follows again: its source side is on, and
+/// its applier's commits wait for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_source_side_goes_off_though_the_applier_waits() {
+    let pair = Pair::start(39, false).await;
+    let mut control = pair.replica.door.control(LONG).await.unwrap();
+    control.load_semi_sync_plugins(LONG).await.unwrap();
+    control.semi_sync_source(true, 1, false, LONG).await.unwrap();
+    pair.source.sql("INSERT INTO d.t VALUES (77)").await;
+    eventually("the applier waits", || async {
+        let state = pair.replica.door.observe(LONG).await.unwrap();
+        state.semi_sync_source.is_some_and(|source| source.waiting_sessions > 0)
+    })
+    .await;
+    control.semi_sync_source_off(LONG).await.unwrap();
+    eventually("it goes on", || async {
+        pair.replica.door.observe(LONG).await.unwrap().unapplied().is_empty()
+    })
+    .await;
+}

@@ -87,7 +87,7 @@ impl World {
                 if !unchecked && !server.super_read_only {
                     return refused("waiting commits would be told OK (D2)");
                 }
-                if !unchecked && server.has_commits_under_way() {
+                if !unchecked && server.has_clients_commits_under_way() {
                     return if late { refused("commits under way do not end (D2)") } else { Turn::Waits };
                 }
                 server.source_on = false;

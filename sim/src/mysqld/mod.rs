@@ -210,6 +210,11 @@ impl Mysqld {
         self.in_binlog.union(&self.retrieved)
     }
 
+    /// A client's commit waits, which switching semi-sync off would tell OK. The applier's has nobody to be told.
+    pub(crate) fn has_clients_commits_under_way(&self) -> bool {
+        self.waiting.iter().any(|waiting| matches!(waiting.waiter, Waiter::Client { .. } | Waiter::Nobody))
+    }
+
     /// A commit of a client or of the applier waits: `super_read_only` waits behind it. A marker of the agent does not
     /// hold it (seen on 9.7.4).
     pub(crate) fn has_commits_under_way(&self) -> bool {
