@@ -85,7 +85,11 @@ async fn what_stands_in_the_way_is_told_and_waited_for() -> Result<()> {
     client.run("BEGIN", SHORT).await?;
     client.run("INSERT INTO app.in_the_way VALUES (1)", SHORT).await?;
     let what = "the open transaction is seen";
-    let seen = async || dry_run(&story, leader).await.ok().filter(|plan| !plan.hindrances.is_empty());
+    let seen = async || {
+        // INNODB_TRX is renewed only when nobody has read it for a tenth of a second.
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        dry_run(&story, leader).await.ok().filter(|plan| !plan.hindrances.is_empty())
+    };
     let plan = story.cluster.wait_until(SHORT, what, seen).await?.value;
     ensure!(plan.hindrances[0].contains("has changed 1 row(s)"), "{plan:?}");
     let said = refusal(switchover(&story, leader, target, 0).await?)?;
