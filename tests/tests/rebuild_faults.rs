@@ -144,6 +144,7 @@ fn the_network_is_cut_while_it_copies() -> Result<()> {
         story.job(node, "it copies", SEEN, copies).await?;
         let struck = story.strike(Fault::Cut(node, Way::Both, Reach::Nodes)).await?;
         story.some_more().await?;
+        // How long the fault lasts; nothing is waited for.
         tokio::time::sleep(Duration::from_secs(3)).await;
         story.heal(struck).await?;
         let job = story.rebuilt(node, REBUILT).await?;
