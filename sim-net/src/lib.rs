@@ -55,6 +55,8 @@ mod rescue;
 mod rewind;
 mod saver;
 mod signals;
+#[path = "../../crates/agent/src/sleepers.rs"]
+mod sleepers;
 #[path = "../../crates/agent/src/status.rs"]
 mod status;
 #[path = "../../crates/agent/src/steps.rs"]

@@ -84,6 +84,7 @@ impl Agent {
                 self.local.wake_at(),
                 self.comeback.wake_at(),
                 self.purge.wake_at(),
+                self.watch.sleepers.wake_at(),
                 self.stopping,
                 again,
             ]
@@ -127,6 +128,7 @@ impl Agent {
             Input::Places(places) => self.on_places(places),
             Input::Disk(news) => self.on_disk(*news),
             Input::Committing { began, sessions } => self.on_committing(began, &sessions),
+            Input::Woken(result) => self.on_woken(result),
             Input::Work(work) => self.on_work(work).await,
             Input::Logs(places) => self.on_logs(*places),
             Input::Rewind(news) => self.on_rewind_news(news).await,

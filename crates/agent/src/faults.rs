@@ -3,6 +3,7 @@
 use crate::agent::Agent;
 use crate::disk::{DiskNews, Target, WatchedDisk, device_of};
 use crate::input::Input;
+use crate::sleepers::Sleepers;
 use crate::troubles::{LastingTroubles, TroubleNews};
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +14,7 @@ use xenon_api::EventKind;
 use xenon_election::Event;
 use xenon_gtid::GtidSet;
 use xenon_mysql::{Places, SqlError};
-use xenon_plan::disk::{Disk, worst};
+use xenon_plan::disk::worst;
 use xenon_plan::observation::ServerState;
 use xenon_plan::{ApplierWatch, ClosedWatch, Commits, Faults, Folder};
 
@@ -21,6 +22,8 @@ use xenon_plan::{ApplierWatch, ClosedWatch, Commits, Faults, Folder};
 const ASK: Duration = Duration::from_secs(2);
 /// Turned away for so long for want of a connection, the agent counts as locked out.
 const LOCKED_OUT: Duration = Duration::from_secs(5);
+/// Without a look for so long, it is worth a word: one takes at most two seconds.
+const BLIND: Duration = Duration::from_secs(10);
 /// So many reports in a row of a folder that is not where it should be are believed.
 const FOLDER_CONFIRMED: u32 = 2;
 
@@ -41,10 +44,12 @@ pub(crate) struct FaultWatch {
     folder_lost: u32,
     /// Turned away since then.
     turned_away: Option<Instant>,
+    /// Every look since then took too long.
+    blind: Option<Instant>,
     /// An answer about places or sessions is on its way.
     asking: bool,
-    /// A disk that was full has room again; what slept for want of it sleeps on.
-    room_again: bool,
+    /// Threads that slept for want of room.
+    pub(crate) sleepers: Sleepers,
     /// What it came to last.
     pub(crate) faults: Faults,
     troubles: LastingTroubles,
@@ -56,13 +61,6 @@ pub(crate) struct FaultWatch {
 }
 
 impl FaultWatch {
-    /// Whatever slept for want of room was told to go on.
-    pub(crate) fn on_woken(&mut self) {
-        self.room_again = false;
-        // No look at the disk is needed for that, and the next plan must not wake again.
-        self.faults.room_again = false;
-    }
-
     /// mysqld could not be started for want of it.
     pub(crate) fn on_no_data(&mut self, folder: PathBuf) {
         self.data = folder;
@@ -74,6 +72,16 @@ impl FaultWatch {
         self.folder = Folder::Unknown;
         self.folder_lost = 0;
         self.faults.folder = Folder::Unknown;
+    }
+
+    /// It answers, and does not tell what it is doing: nothing can be decided about it meanwhile.
+    pub(crate) fn blind(&self, error: &str) -> Option<String> {
+        let since = self.blind.filter(|at| at.elapsed() >= BLIND)?;
+        Some(format!(
+            "mysqld answers, and for {} s has not told what it is doing ({error}), so nothing about it is changed; SHOW PROCESSLIST \
+             may tell what it waits for",
+            since.elapsed().as_secs()
+        ))
     }
 
     /// F3, for some time after it was closed again.
@@ -150,6 +158,7 @@ impl Agent {
         let DiskNews { folder, report, place, binlog_bytes } = news;
         let watch = &mut self.watch;
         if let Some(disk) = watch.disks.iter_mut().find(|disk| disk.target.folder == folder) {
+            watch.sleepers.on_report(&report);
             disk.on_news(report);
         }
         if folder == watch.data {
@@ -177,7 +186,7 @@ impl Agent {
             self.ask_places();
         }
         let watch = &mut self.watch;
-        watch.turned_away = None;
+        (watch.turned_away, watch.blind) = (None, None);
         watch.commits.on_look(state, &held);
         watch.applier.on_look(now_ms, state);
         if let Some(folder) = watch.binlog.as_ref().filter(|_| !state.binlog_file.is_empty()) {
@@ -196,6 +205,7 @@ impl Agent {
                 self.watch.turned_away.get_or_insert_with(Instant::now);
             }
             SqlError::Timeout { .. } => {
+                self.watch.blind.get_or_insert_with(Instant::now);
                 self.watch.commits.on_no_look();
                 self.ask_sessions();
             }
@@ -227,8 +237,7 @@ impl Agent {
     pub(crate) fn watch_anew(&mut self) {
         let watch = &mut self.watch;
         watch.commits = Commits::default();
-        watch.turned_away = None;
-        watch.room_again = false;
+        (watch.turned_away, watch.blind) = (None, None);
         watch.places_known = false;
         watch.folder = Folder::Unknown;
         watch.folder_lost = 0;
@@ -253,21 +262,22 @@ impl Agent {
             .collect();
         let (disk_folder, disk) = worst(names.iter().map(|(name, disk)| (name.as_ref(), disk.clone())));
         let before = std::mem::take(&mut watch.faults);
-        watch.room_again &= disk != Disk::Full;
-        watch.room_again |= before.disk == Disk::Full && disk.is_quick();
+        let wakes = watch.sleepers.may_be_woken(now, &disk);
         watch.faults = Faults {
             data_folder: watch.data.to_string_lossy().into_owned(),
             folder: watch.folder.clone(),
             standstill: watch.commits.stand_still(&disk),
             applier: watch.applier.error().map(str::to_owned),
             unreleased: watch.commits.unreleased().cloned(),
-            room_again: watch.room_again,
             locked_out: watch.turned_away.is_some_and(|since| now - since >= LOCKED_OUT),
             disk_folder,
             disk,
         };
         if before.disk.cannot_serve().is_some() && watch.faults.disk.is_quick() {
             self.start_now();
+        }
+        if wakes {
+            self.wake_sleepers();
         }
         if before.cannot_serve().is_some() != self.watch.faults.cannot_serve().is_some() {
             // Fitness follows from it; the others must hear of it before they name this node.

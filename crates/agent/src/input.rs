@@ -50,6 +50,8 @@ pub(crate) enum Input {
     Disk(Box<DiskNews>),
     /// The sessions that were committing when it was asked. `began`: what was asked of another process says nothing.
     Committing { began: Instant, sessions: BTreeSet<u64> },
+    /// So many replication threads slept for want of disk space, and were woken.
+    Woken(Result<usize, SqlError>),
     /// What clients are doing at the primary (T1).
     Work(Result<Vec<Work>, SqlError>),
     /// Where the server keeps its logs (V4).

@@ -436,6 +436,9 @@ impl Agent {
                 self.local.look_error
             ));
         }
+        if self.local.health.verdict() == Verdict::Serving {
+            troubles.extend(self.watch.blind(&self.local.look_error));
+        }
         troubles.extend(self.watch.stays.clone());
         troubles.extend(self.crash_loop());
         troubles.extend(self.not_rewound());

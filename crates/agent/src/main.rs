@@ -28,6 +28,7 @@ mod rescue;
 mod rewind;
 mod saver;
 mod signals;
+mod sleepers;
 mod status;
 mod steps;
 mod store;

@@ -87,7 +87,6 @@ impl Agent {
             Step::CloseWrites if !self.local.drain_timed_out => self.local.drain_timed_out = false,
             Step::KillSessions => self.local.sessions_killed = true,
             Step::PointAnew { .. } | Step::ForgetSource => self.logs.expire(),
-            Step::WakeReplication => self.watch.on_woken(),
             Step::EnsureAccount => self.local.account_checked = true,
             Step::SetVariables { role } => self.local.variables = Some(*role),
             Step::StartReceiver | Step::StartApplier => {

@@ -283,10 +283,6 @@ async fn run_step(
         }
         Step::StopWaiting => control.stop_waiting(STATEMENT).await?,
         Step::GoOffline => control.set_offline(true, STATEMENT).await?,
-        Step::WakeReplication => {
-            let killed = control.kill_replication_threads(STATEMENT).await?;
-            return Ok(StepOutcome::Done(Some(format!("{killed} thread(s)"))));
-        }
         Step::GoOnline => control.set_offline(false, STATEMENT).await?,
         Step::SemiSyncSourceOff => control.semi_sync_source_off(STATEMENT).await?,
         Step::SemiSyncReplica { on } => {

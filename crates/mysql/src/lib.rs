@@ -32,6 +32,7 @@ mod process;
 mod purge;
 mod quarantine;
 mod session;
+mod sleepers;
 mod work;
 
 pub use backup::{

@@ -50,6 +50,13 @@ pub struct DiskReport {
     pub read_only: bool,
 }
 
+impl DiskReport {
+    /// Nothing was free at that moment; one such report alone is no verdict yet.
+    pub fn is_full(&self) -> bool {
+        of_report(self) == Disk::Full
+    }
+}
+
 /// What is to be thought of a disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Disk {

@@ -45,8 +45,6 @@ pub struct Faults {
     pub unreleased: Option<GtidSet>,
     /// What its applier has stopped with, between two attempts at it, too.
     pub applier: Option<String>,
-    /// A disk that was full has room again, and its server's threads have not been woken since.
-    pub room_again: bool,
     /// mysqld has no connection left, and for some time the agent has not been let in.
     pub locked_out: bool,
 }

@@ -10,9 +10,6 @@ use xenon_gtid::GtidSet;
 pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan: &mut Plan) {
     let why = format!("{source} is the primary");
     let Some(server) = depose::plan(&why, seen, plan) else { return };
-    if wake(server, seen, plan) {
-        return;
-    }
     let restart_receiver = semi_sync_replica(acknowledge, server, seen, plan);
     let settled = match &server.replication {
         Some(replication)
@@ -37,23 +34,6 @@ pub(crate) fn plan(source: &SourceAddress, acknowledge: bool, seen: &Seen, plan:
     if seen.variables != Some(Variables::Replica) {
         plan.push(Step::SetVariables { role: Variables::Replica }, "this server is a replica");
     }
-}
-
-/// L6. A thread of the server that found its disk full sleeps for a whole minute, whatever has been freed meanwhile, and a STOP
-/// waits for it (seen on 9.7.4). KILL wakes it: what it was writing is written to its end, for there is room now, and then it
-/// ends as by a STOP. Says whether it is to be done, and looked at anew.
-fn wake(server: &ServerState, seen: &Seen, plan: &mut Plan) -> bool {
-    let runs = server.replication.as_ref().is_some_and(|replication| {
-        replication.receiver != ReceiverState::Stopped || replication.applier_running
-    });
-    let sleeps = seen.faults.room_again && runs;
-    if sleeps {
-        plan.push(
-            Step::WakeReplication,
-            "the disk has room again, and threads that found none would sleep for a minute",
-        );
-    }
-    sleeps
 }
 
 /// L4. Says whether the receiver must start anew for it to take effect.

@@ -32,8 +32,6 @@ pub enum Step {
     StopReplication,
     /// Forget the source (`RESET REPLICA ALL`).
     ForgetSource,
-    /// End the replication threads, so that they are started anew.
-    WakeReplication,
     /// Wait until this much is applied.
     WaitApplied {
         /// What.
@@ -108,7 +106,6 @@ impl Step {
             Step::StartReceiver => "start-receiver",
             Step::StopReplication => "stop-replication",
             Step::ForgetSource => "forget-source",
-            Step::WakeReplication => "wake-replication",
             Step::WaitApplied { .. } => "wait-applied",
             Step::PointAnew { .. } => "point-anew",
             Step::Repoint { .. } => "repoint",
@@ -142,7 +139,6 @@ impl fmt::Display for Step {
             Step::StartReceiver => write!(f, "start the receiver"),
             Step::StopReplication => write!(f, "stop replication"),
             Step::ForgetSource => write!(f, "forget the old source"),
-            Step::WakeReplication => write!(f, "end the replication threads (KILL), to start them anew"),
             Step::WaitApplied { set } => write!(f, "apply what was received: {}", brief(set)),
             Step::PointAnew { source } => write!(f, "replicate from {source}"),
             Step::Repoint { source } => write!(f, "replicate from {source}, keeping the relay logs"),

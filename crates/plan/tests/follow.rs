@@ -28,21 +28,6 @@ fn f1_a_server_that_followed_nobody() {
 }
 
 #[test]
-fn l6_threads_that_sleep_for_want_of_room_are_woken_when_there_is_some() {
-    let mut seen = replica_of("new");
-    seen.faults.room_again = true;
-    assert_eq!(steps(&follow("new"), &seen), [Step::WakeReplication]);
-    assert_eq!(steps(&follow("old"), &seen), [Step::WakeReplication], "a STOP would wait for them");
-    // Ended, they are started anew, with nothing more to be woken.
-    let mut ended = replica_of("new");
-    ended.faults.room_again = true;
-    let replication =
-        ended.server.as_mut().and_then(|server| server.replication.as_mut()).expect("a replica");
-    (replication.receiver, replication.applier_running) = (ReceiverState::Stopped, false);
-    assert_eq!(names(&follow("new"), &ended), ["start-receiver", "start-applier"]);
-}
-
-#[test]
 fn d1_a_deposed_primary_is_closed_before_it_follows_and_before_semi_sync_goes_off() {
     let seen = open_primary();
     assert_eq!(

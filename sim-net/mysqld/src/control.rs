@@ -291,11 +291,6 @@ impl Control {
         self.change("ending client sessions", deadline, send_clients_away).await
     }
 
-    /// Ends receiver and applier: no disk is ever full here, so nobody sleeps.
-    pub async fn kill_replication_threads(&mut self, deadline: Duration) -> Result<usize, SqlError> {
-        self.change("ending replication threads", deadline, |_| 0).await
-    }
-
     /// `offline_mode`, which ends client sessions, too.
     pub async fn set_offline(&mut self, on: bool, deadline: Duration) -> Result<(), SqlError> {
         self.change("setting offline_mode", deadline, |server| {

@@ -116,6 +116,14 @@ impl Door {
         Ok(BTreeSet::new())
     }
 
+    /// Replication threads that slept for want of disk space: no disk is ever full here.
+    ///
+    /// # Errors
+    /// Never.
+    pub async fn wake_sleepers(&self, _deadline: Duration) -> Result<usize, SqlError> {
+        Ok(0)
+    }
+
     /// Returns when the server's process ends; whether there was a session at all, and what ended it.
     pub async fn hold_session(&self) -> (bool, SqlError) {
         let what = "holding a session";

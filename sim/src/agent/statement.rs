@@ -78,8 +78,6 @@ impl World {
                 self.kill_sessions(at);
             }
             Step::GoOnline => server.offline = false,
-            // Its threads do not sleep for want of room: what finds none fails.
-            Step::WakeReplication => {}
             Step::SemiSyncSourceOff => {
                 if !server.source_on {
                     return Turn::Ended(StepOutcome::Done);

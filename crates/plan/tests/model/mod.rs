@@ -309,12 +309,6 @@ impl World {
                 server.offline_mode = true;
                 self.seen.offline_is_ours = true;
             }
-            Step::WakeReplication => {
-                if let Some(replication) = &mut server.replication {
-                    (replication.receiver, replication.applier_running) = (ReceiverState::Stopped, false);
-                }
-                self.seen.faults.room_again = false;
-            }
             Step::GoOnline => {
                 if matches!(role, Role::Suspended { .. }) || !self.seen.offline_is_ours {
                     self.broken("D4: clients are let in where they must not be");
