@@ -28,6 +28,17 @@ pub(crate) struct Order {
     pub(crate) places: Places,
     pub(crate) stamp: String,
     pub(crate) keep_old: bool,
+    pub(crate) dropped: Option<Dropped>,
+}
+
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "the real one's shape")]
+pub(crate) struct Dropped {
+    pub(crate) meta_dir: PathBuf,
+    pub(crate) errant: GtidSet,
+    pub(crate) known: GtidSet,
+    pub(crate) node: String,
+    pub(crate) why: String,
 }
 
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use xenon_gtid::GtidSet;
 use xenon_mysql::{
-    CloneFrom, CloneLimits, CloneOrder, CopyError, CopyProgress, Donor, Door, Layout, MysqldOptions, Scratch,
-    ScratchOptions, Secret, Swap, SwapState, WorkFolder,
+    CloneFrom, CloneLimits, CloneOrder, CopyError, CopyProgress, DiskLimits, Donor, Door, Layout,
+    MysqldOptions, OldData, Scratch, ScratchOptions, Secret, Swap, SwapState, WorkFolder,
 };
 use xenon_plan::rebuild::OnDisk;
 
@@ -25,6 +25,10 @@ const SCRATCH_MIB: u32 = 64;
 const END: Duration = Duration::from_secs(10);
 /// How long the donor's agent may look at the size of its data.
 const SIZE: Duration = Duration::from_secs(20);
+
+/// More of an old binary log is not copied into the quarantine: then the old data is kept whole.
+const QUARANTINE_BYTES_MAX: u64 = 1 << 30;
+const QUARANTINE_LIMITS: DiskLimits = DiskLimits { bytes_max: 16 << 30, deadline: Duration::from_secs(120) };
 
 /// How long this node's own server may take to say what data it has.
 const FACTS: Duration = Duration::from_secs(5);
@@ -56,6 +60,19 @@ pub(crate) struct Order {
     pub(crate) stamp: String,
     /// The old data has what the leader lacks.
     pub(crate) keep_old: bool,
+    /// W3: and that by itself is kept instead.
+    pub(crate) dropped: Option<Dropped>,
+}
+
+/// What was only in the old data, and what a quarantine must know of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Dropped {
+    pub(crate) meta_dir: PathBuf,
+    pub(crate) errant: GtidSet,
+    /// What this node has executed now.
+    pub(crate) known: GtidSet,
+    pub(crate) node: String,
+    pub(crate) why: String,
 }
 
 /// What a phase tells while it works.
@@ -238,6 +255,10 @@ pub(crate) async fn put_back(order: &Order) -> Result<(), String> {
 /// Removes what is left of the copying and, unless it is kept, the old data. Says what was kept.
 pub(crate) async fn clean(order: &Order) -> Result<Option<String>, String> {
     let (options, swap, keep) = (order.mysqld.clone(), order.places.swap.clone(), order.keep_old);
+    let quarantined = match (&order.dropped, swap.as_ref().filter(|swap| keep && swap.old().exists())) {
+        (Some(dropped), Some(swap)) => Some(quarantine(order, dropped, swap.old()).await),
+        _ => None,
+    };
     blocking(move || {
         let layout = Layout::of(&options)?;
         if let Some(work) = WorkFolder::find(layout.beside(), WORK_FOLDER) {
@@ -247,16 +268,39 @@ pub(crate) async fn clean(order: &Order) -> Result<Option<String>, String> {
         if !swap.old().exists() {
             return Ok(None);
         }
-        if keep {
-            return Ok(Some(format!(
-                "the old data has transactions that the leader lacks and is kept in {}: remove it when they are judged",
-                swap.old().display()
-            )));
+        let old = swap.old().display().to_string();
+        match quarantined {
+            Some(Ok(kept)) => {
+                swap.remove_old()?;
+                Ok(kept.map(|folder| {
+                    format!("what only its old data had is kept in {} (W3)", folder.display())
+                }))
+            }
+            Some(Err(why)) => Ok(Some(format!(
+                "the old data has transactions that the leader lacks and is kept in {old}, whole, for {why}: remove it when they \
+                 are judged"
+            ))),
+            None if keep => Ok(Some(format!(
+                "the old data may be the only copy of something and is kept in {old}: remove it when it is judged"
+            ))),
+            None => swap.remove_old().map(|()| None),
         }
-        swap.remove_old()?;
-        Ok(None)
     })
     .await
+}
+
+/// W3. An error says why the old data is kept as a whole.
+async fn quarantine(order: &Order, dropped: &Dropped, old: &Path) -> Result<Option<PathBuf>, String> {
+    let data = OldData {
+        mysqld: order.mysqld.clone(),
+        folder: old.to_owned(),
+        meta_dir: dropped.meta_dir.clone(),
+        errant: dropped.errant.clone(),
+        known: dropped.known.clone(),
+        node: dropped.node.clone(),
+        why: dropped.why.clone(),
+    };
+    xenon_mysql::keep_dropped(&data, QUARANTINE_BYTES_MAX, QUARANTINE_LIMITS).await
 }
 
 /// Ends a copy that was given up, and removes what is there of it.

@@ -50,8 +50,8 @@ pub use copy::{
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
-    BinlogTail, DiskError, DiskLimits, DiskPosition, FileRange, FileSeen, LogPlaces, REWIND_STEPS, Rewind,
-    RewindError, binlog_tail_outside, position_on_disk, relay_ranges,
+    BinlogTail, DiskError, DiskLimits, DiskPosition, FileRange, FileSeen, LogPlaces, OldData, REWIND_STEPS,
+    Rewind, RewindError, binlog_tail_outside, keep_dropped, position_on_disk, relay_ranges,
 };
 pub use door::Door;
 pub use error::SqlError;

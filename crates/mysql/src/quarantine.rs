@@ -91,6 +91,9 @@ pub struct Summary {
     pub dropped: Dropped,
     /// All of them.
     pub gtids: GtidSet,
+    /// The kept files have transactions between them that others have, too, and that are not dropped.
+    #[serde(default)]
+    pub mixed: bool,
     /// How many they are.
     pub count: u64,
     /// Bytes of their events, a torn end included.
@@ -180,6 +183,7 @@ fn fill(folder: &Path, tail: &BinlogTail, dropped: Dropped, now: u64) -> Result<
         kept_at: readable(now),
         dropped,
         gtids: tail.gtids.clone(),
+        mixed: !tail.is_clean(),
         count: tail.count,
         bytes,
         files: names,
@@ -214,9 +218,9 @@ fn text(summary: &Summary) -> String {
     let mut text = format!(
         "{count} transaction(s) dropped by a {reason} on {node}, {at} UTC\n\n{why}.\n{told}.\n\nGTIDs:  {gtids}\nserver: {uuid}\n\
          bytes:  {bytes}\n\nTo read them, in this folder (nothing is changed by that):\n\n    \
-         mysqlbinlog --verbose --base64-output=decode-rows {files}\n\n\
+         mysqlbinlog --verbose --base64-output=decode-rows {only}{files}\n\n\
          To write all of them again, on the present primary and under new GTIDs, if that is what you want:\n\n    \
-         mysqlbinlog --skip-gtids {files} | mysql --host=PRIMARY --user=…\n\nOne by one:\n\n",
+         mysqlbinlog --skip-gtids {only}{files} | mysql --host=PRIMARY --user=…\n\nOne by one:\n\n",
         count = summary.count,
         reason = dropped.reason,
         node = dropped.node,
@@ -227,6 +231,7 @@ fn text(summary: &Summary) -> String {
         uuid = dropped.server_uuid,
         bytes = summary.bytes,
         files = summary.files.join(" "),
+        only = if summary.mixed { format!("--include-gtids='{}' ", summary.gtids) } else { String::new() },
     );
     for transaction in &summary.transactions {
         let gtid = transaction.gtid.map_or_else(|| "without GTID".to_owned(), |gtid| gtid.to_string());

@@ -274,7 +274,23 @@ impl Agent {
             stamp: format!("{}-{}", journal.started_unix_ms, journal.tries),
             // W4: what an operator put a backup over may be the only copy of something.
             keep_old: !journal.errant.is_empty() || journal.backup.is_some() && journal.force,
+            dropped: self.dropped_by(journal),
         }
+    }
+
+    /// W3. `None` of a restore over data by force: there all of it is an operator's to judge.
+    fn dropped_by(&self, journal: &Journal) -> Option<hands::Dropped> {
+        let server = self.local.server.as_ref()?;
+        (!journal.errant.is_empty() && journal.backup.is_none()).then(|| hands::Dropped {
+            meta_dir: self.config.raft.meta_datadir.clone(),
+            errant: journal.errant.clone(),
+            known: server.executed.clone(),
+            node: self.core.id().to_string(),
+            why: format!(
+                "This node was built anew from {}, and the leader had none of them",
+                self.donor_name()
+            ),
+        })
     }
 
     /// Another agent wants to copy this node's data.

@@ -13,6 +13,7 @@
 //! So only the last file of each is read, or the last two when the server died while it created one.
 
 mod dead;
+mod dropped;
 mod error;
 mod files;
 mod places;
@@ -23,6 +24,7 @@ mod tail;
 
 use std::time::{Duration, Instant};
 
+pub use dropped::{OldData, keep_dropped};
 pub use error::DiskError;
 pub use places::LogPlaces;
 pub use position::{DiskPosition, FileSeen, position_on_disk};
