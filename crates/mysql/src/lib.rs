@@ -46,7 +46,7 @@ pub use control::{
 };
 pub use copy::{
     CloneFrom, CloneLimits, CloneOrder, Cloned, CopyError, CopyProgress, Donor, FolderFacts, Layout, LeftOut,
-    LogsOutside, Scratch, ScratchOptions, ServerFacts, Swap, SwapState, WorkFolder, check_complete,
+    LogsOutside, Scratch, ScratchOptions, ServerFacts, Swap, SwapState, WorkFolder, check_complete, clone_missing,
     folder_facts, own_like, strip_identity, sync_all,
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};

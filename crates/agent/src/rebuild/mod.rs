@@ -11,6 +11,7 @@ mod job;
 mod journal;
 mod news;
 mod restore;
+mod streamed;
 mod turns;
 
 use job::Work;
