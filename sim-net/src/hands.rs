@@ -69,6 +69,8 @@ pub(crate) async fn tools(_bindir: &Path) -> Vec<ToolSeen> {
     Vec::new()
 }
 
+pub(crate) async fn forget_given(_meta: &Path) {}
+
 pub(crate) async fn no_clone_here(_options: &MysqldOptions) -> Option<String> {
     None
 }
@@ -77,7 +79,12 @@ pub(crate) async fn donor_for_streams(door: &Door, data: &Path) -> Result<(u64, 
     donor(door, data).await.map(|bytes| (bytes, None))
 }
 
-pub(crate) async fn give(_order: GiveOrder, _tool: Tool, _bindir: PathBuf, pen: Outflow) -> Result<u64, String> {
+pub(crate) async fn give(
+    _order: GiveOrder,
+    _tool: Tool,
+    _bindir: PathBuf,
+    pen: Outflow,
+) -> Result<u64, String> {
     pen.fail(NONE).await;
     Err(NONE.to_owned())
 }

@@ -85,10 +85,14 @@ impl Agent {
         let Given { to, result } = given;
         match result {
             Ok(count) => {
-                self.events.push(EventKind::Job, format!("{to} was given a copy of the data here, {}", bytes(count)));
+                self.events.push(
+                    EventKind::Job,
+                    format!("{to} was given a copy of the data here, {}", bytes(count)),
+                );
             }
             Err(why) => {
-                self.events.push(EventKind::Trouble, format!("{to} was not given a copy of the data here: {why}"));
+                self.events
+                    .push(EventKind::Trouble, format!("{to} was not given a copy of the data here: {why}"));
             }
         }
     }

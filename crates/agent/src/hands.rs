@@ -5,7 +5,7 @@
 mod stream;
 
 pub(crate) use stream::{
-    GiveOrder, StreamOrder, donor_for_streams, give, no_clone_here, tool_of, tools,
+    GiveOrder, StreamOrder, donor_for_streams, forget_given, give, no_clone_here, tool_of, tools,
 };
 
 use serde::{Deserialize, Serialize};

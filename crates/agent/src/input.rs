@@ -1,10 +1,10 @@
 //! Everything that reaches the agent's loop.
 
 use crate::disk::DiskNews;
+use crate::donation::Given;
 use crate::hooks::HookFailure;
 use crate::rebuild::News;
 use crate::rewind::RewindNews;
-use crate::donation::Given;
 use crate::tail::Served;
 use crate::worker::{Done, StepReport};
 use std::collections::{BTreeMap, BTreeSet};

@@ -243,3 +243,20 @@ impl fmt::Display for Refusal {
         write!(f, "{}; try: {}", self.what, self.cure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_agent_asks_for_facts_without_streams() {
+        let old: Request = serde_json::from_str(r#"{"do":"donor_facts"}"#).expect("the old words");
+        assert_eq!(old, Request::DonorFacts { streams: false });
+        let old: Request = serde_json::from_str(
+            r#"{"do":"rebuild","from":null,"method":"clone","force":false,"throttle_mib_s":null,"dry_run":true}"#,
+        )
+        .expect("the old words");
+        let Request::Rebuild(options) = old else { panic!("{old:?}") };
+        assert_eq!(options.method, Some(crate::Method::Clone));
+    }
+}

@@ -13,7 +13,8 @@ mod stream;
 pub use call::{Call, Refusal, Reply, Request, Response, SwitchoverPlan};
 pub use event::{Event, EventKind, EventPage};
 pub use job::{
-    BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions, ToolFacts,
+    BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions,
+    ToolFacts,
 };
 pub use status::{
     BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,

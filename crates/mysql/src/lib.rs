@@ -46,8 +46,8 @@ pub use control::{
 };
 pub use copy::{
     CloneFrom, CloneLimits, CloneOrder, Cloned, CopyError, CopyProgress, Donor, FolderFacts, Layout, LeftOut,
-    LogsOutside, Scratch, ScratchOptions, ServerFacts, Swap, SwapState, WorkFolder, check_complete, clone_missing,
-    folder_facts, own_like, strip_identity, sync_all,
+    LogsOutside, Scratch, ScratchOptions, ServerFacts, Swap, SwapState, WorkFolder, check_complete,
+    clone_missing, folder_facts, own_like, strip_identity, sync_all,
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
@@ -68,7 +68,7 @@ pub use quarantine::{
     kind_in_words, quarantine_of,
 };
 pub use stream::{
-    CopyPosition, Give, GiveOrder, Kit, StreamError, StreamLimits, Take, Tool, end_marked, find_kit, give_to_server,
-    make_whole, memory_bytes, prepare_copy, read_position, tidy_copy,
+    CopyPosition, Give, GiveOrder, Kit, StreamError, StreamLimits, Take, Tool, end_marked, find_kit,
+    forget_given, give_to_server, make_whole, memory_bytes, prepare_copy, read_position, tidy_copy,
 };
 pub use xenon_binlog::Transaction as TailTransaction;

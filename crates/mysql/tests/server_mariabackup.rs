@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use xenon_mysql::{
-    CopyPosition, Door, DoorOptions, Give, GiveOrder, StreamLimits, Take, Tool, find_kit, prepare_copy, read_position,
-    tidy_copy,
+    CopyPosition, Door, DoorOptions, Give, GiveOrder, StreamLimits, Take, Tool, find_kit, prepare_copy,
+    read_position, tidy_copy,
 };
 
 /// Every character that a wrong quoting in an option file would trip over.
@@ -64,7 +64,12 @@ impl MariaDb {
 
     fn start(base: &Path, folder: &Path) -> Self {
         let log = std::fs::File::create(folder.join("log")).unwrap();
-        let child = Self::server(base, folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = Self::server(base, folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         let mut server = Self { base: base.to_owned(), folder: folder.to_owned(), child };
         let began = Instant::now();
         while server.client("root", "SELECT 1").is_err() {
@@ -103,7 +108,8 @@ impl Drop for MariaDb {
 
 #[tokio::test]
 async fn server_mariadb_is_copied_by_its_own_tools_stream() {
-    let Some(base) = std::env::var_os("MARIADB_BASEDIR").filter(|base| !base.is_empty()).map(PathBuf::from) else {
+    let Some(base) = std::env::var_os("MARIADB_BASEDIR").filter(|base| !base.is_empty()).map(PathBuf::from)
+    else {
         eprintln!("SKIPPED: no MariaDB; to have this run: MARIADB_BASEDIR=$(scripts/mariadb basedir)");
         return;
     };

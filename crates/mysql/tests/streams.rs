@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use xenon_mysql::{
-    Door, DoorOptions, Give, GiveOrder, Kit, StreamError, StreamLimits, Take, Tool, end_marked, find_kit, prepare_copy,
+    Door, DoorOptions, Give, GiveOrder, Kit, StreamError, StreamLimits, Take, Tool, end_marked, find_kit,
+    forget_given, prepare_copy,
 };
 
 const PASSWORD: &str = r#"s3cr"et\word"#;
@@ -87,10 +88,13 @@ impl Stand {
     /// Programs that were started for this stand and live.
     fn left(&self) -> usize {
         let marks = [self.at("meta/stream-give"), self.at("work")];
-        let wanted: Vec<String> = marks.iter().map(|mark| format!("XENON_STREAM={}", mark.display())).collect();
+        let wanted: Vec<String> =
+            marks.iter().map(|mark| format!("XENON_STREAM={}", mark.display())).collect();
         let is_ours = |entry: &std::fs::DirEntry| {
             let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| wanted.iter().any(|w| w.as_bytes() == variable))
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| wanted.iter().any(|w| w.as_bytes() == variable))
         };
         std::fs::read_dir("/proc").unwrap().flatten().filter(is_ours).count()
     }
@@ -147,12 +151,17 @@ async fn a_stream_that_is_none_is_not_unpacked() {
     }
     let stand = Stand::new("").await;
     let error = stand.taken(b"").await.expect_err("nothing").to_string();
-    assert!(error.contains("no complete") || error.contains("no file") || error.contains("exit status"), "{error}");
+    assert!(
+        error.contains("no complete") || error.contains("no file") || error.contains("exit status"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn an_unpacker_that_fails_says_why() {
-    for (mode, says) in [("full", "No space left on device"), ("unpack-hangs", "has taken no byte for 700 ms")] {
+    for (mode, says) in
+        [("full", "No space left on device"), ("unpack-hangs", "has taken no byte for 700 ms")]
+    {
         let stand = Stand::new(mode).await;
         let stream = stand.given().await.unwrap();
         let error = stand.taken(&stream).await.expect_err(mode).to_string();
@@ -169,7 +178,8 @@ async fn a_preparation_that_fails_in_any_way_is_none() {
         ("prepare-hangs", "has said nothing for 700 ms"),
     ] {
         let stand = Stand::new(mode).await;
-        let prepared = prepare_copy(&stand.kit, &stand.at("source"), &stand.at("work"), 64 << 20, LIMITS).await;
+        let prepared =
+            prepare_copy(&stand.kit, &stand.at("source"), &stand.at("work"), 64 << 20, LIMITS).await;
         let error = prepared.expect_err(mode).to_string();
         assert!(error.contains(says), "{mode}: {error}");
         stand.all_gone().await;
@@ -191,6 +201,8 @@ async fn what_is_dropped_or_left_behind_ends() {
     assert!(stand.left() > 0);
     end_marked(&stand.at("meta/stream-give")).await.unwrap();
     assert_eq!(stand.left(), 0);
+    forget_given(&stand.at("meta")).await.unwrap();
+    assert!(!stand.at("meta/stream-give").exists(), "nor the password");
 }
 
 #[tokio::test]

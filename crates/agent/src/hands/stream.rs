@@ -57,14 +57,12 @@ pub(crate) fn tool_of(way: Way) -> Option<Tool> {
 
 /// Which tools are on this host.
 pub(crate) async fn tools(bindir: &Path) -> Vec<ToolSeen> {
-    let mut seen = Vec::new();
-    for way in [Way::Xtrabackup, Way::Mariabackup] {
-        if let Some(tool) = tool_of(way) {
-            let found = find_kit(tool, bindir).await.map(|kit| kit.version);
-            seen.push(ToolSeen { way, found });
-        }
-    }
-    seen
+    let look = |way, tool| async move {
+        ToolSeen { way, found: find_kit(tool, bindir).await.map(|kit| kit.version) }
+    };
+    let (xtrabackup, mariabackup) =
+        tokio::join!(look(Way::Xtrabackup, Tool::Xtrabackup), look(Way::Mariabackup, Tool::Mariabackup));
+    vec![xtrabackup, mariabackup]
 }
 
 /// Why this node's own programs cannot receive a CLONE.
@@ -145,7 +143,8 @@ async fn prepare(
     limits: StreamLimits,
     tell: &Tell,
 ) -> Result<(), String> {
-    let line = format!("S10  the stream is whole and unpacked; {} {} prepares it", kit.tool.word(), kit.version);
+    let line =
+        format!("S10  the stream is whole and unpacked; {} {} prepares it", kit.tool.word(), kit.version);
     let _ = tell.send(Told::Line(line)).await;
     let memory = xenon_mysql::memory_bytes(&stream.memory).map_err(text)?;
     let copy = work.path().join(COPY);
@@ -171,7 +170,9 @@ pub(super) async fn make_whole(order: &Order, tell: &Tell) -> Result<(), String>
     let position = match position.map_err(text)? {
         CopyPosition::Gtids(set) => set,
         CopyPosition::MariaDb(set) => {
-            return Err(format!("the copy is of a MariaDB server (its position is {set}): no MySQL server starts on it"));
+            return Err(format!(
+                "the copy is of a MariaDB server (its position is {set}): no MySQL server starts on it"
+            ));
         }
     };
     let scratch = ScratchOptions { mysqld: order.mysqld.clone(), work, buffer_pool_mib: SCRATCH_MIB };
@@ -186,8 +187,21 @@ pub(super) async fn make_whole(order: &Order, tell: &Tell) -> Result<(), String>
     Ok(())
 }
 
+/// What an agent that was killed has left of giving its data to others.
+pub(crate) async fn forget_given(meta: &Path) {
+    // The next copy that is given tries again.
+    if let Err(error) = xenon_mysql::forget_given(meta).await {
+        tracing::warn!(%error, "what is left of a copy that was given is still there");
+    }
+}
+
 /// Runs the tool and sends what it gives. The stream ends well only when the tool has.
-pub(crate) async fn give(order: GiveOrder, tool: Tool, bindir: PathBuf, mut pen: Outflow) -> Result<u64, String> {
+pub(crate) async fn give(
+    order: GiveOrder,
+    tool: Tool,
+    bindir: PathBuf,
+    mut pen: Outflow,
+) -> Result<u64, String> {
     match pump(&order, tool, &bindir, &mut pen).await {
         Ok(bytes) => pen.finish().await.map(|()| bytes).map_err(text),
         Err(why) => {

@@ -2,8 +2,8 @@
 
 use super::job::bytes;
 use super::turns::{ask_turn, call};
-use crate::hands;
 use crate::donation::way_of;
+use crate::hands;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -12,8 +12,8 @@ use xenon_channel::Client;
 use xenon_election::NodeId;
 use xenon_gtid::GtidSet;
 use xenon_mysql::MysqldOptions;
-use xenon_plan::rebuild::{Candidate, ClusterSeen, Donor, Recipient, Side, ToolSeen, Way, choose, choose_way, permit,
-    room_needed,
+use xenon_plan::rebuild::{
+    Candidate, ClusterSeen, Donor, Recipient, Side, ToolSeen, Way, choose, choose_way, permit, room_needed,
 };
 
 /// How long a member may take to say how it is.
@@ -275,7 +275,8 @@ async fn way(order: &CheckOrder, donor: &str, facts: &DonorFacts) -> Result<Way,
         way: way_of(tool.method),
         found: tool.version.clone().ok_or_else(|| tool.lacks.clone()),
     });
-    let no_address = facts.host.contains(':').then(|| format!("CLONE takes no IPv6 address ({})", facts.host));
+    let no_address =
+        facts.host.contains(':').then(|| format!("CLONE takes no IPv6 address ({})", facts.host));
     let donor = Side {
         id: donor.to_owned(),
         version: facts.version.clone(),
@@ -283,8 +284,7 @@ async fn way(order: &CheckOrder, donor: &str, facts: &DonorFacts) -> Result<Way,
         tools: tools.collect(),
     };
     let (tools, no_clone) = tokio::join!(hands::tools(&order.bindir), hands::no_clone_here(&order.mysqld));
-    let here =
-        Side { id: order.me.to_string(), version: order.recipient.version.clone(), no_clone, tools };
+    let here = Side { id: order.me.to_string(), version: order.recipient.version.clone(), no_clone, tools };
     choose_way(order.wanted, &donor, &here)
         .map_err(|why| refused(why, "cure what is said, or name another donor with --from"))
 }
@@ -293,6 +293,8 @@ fn way_in_words(way: Way, facts: &DonorFacts) -> String {
     let tool = facts.tools.iter().find(|tool| way_of(tool.method) == way);
     match (way, tool.and_then(|tool| tool.version.as_deref())) {
         (Way::Clone, _) => "the servers' own CLONE".to_owned(),
-        (way, version) => format!("a stream of {} {} through the agents", way.word(), version.unwrap_or_default()),
+        (way, version) => {
+            format!("a stream of {} {} through the agents", way.word(), version.unwrap_or_default())
+        }
     }
 }

@@ -349,7 +349,9 @@ fn explained(what: String, error: SqlError) -> CopyError {
         DONOR | PROTOCOL => CopyError::Donor { what, cause },
         code if NOT_ALIKE.contains(&code) => CopyError::impossible(
             &what,
-            format!("{cause} (error {code}); a stream may do (xenoncli mysql rebuildme --method xtrabackup, with Percona XtraBackup on both hosts), or another donor"),
+            format!(
+                "{cause} (error {code}); a stream may do (xenoncli mysql rebuildme --method xtrabackup, with Percona XtraBackup on both hosts), or another donor"
+            ),
         ),
         code if FILE_ERRORS.contains(&code) && is_full(&cause) => CopyError::NoSpace { what, cause },
         code => CopyError::impossible(&what, format!("mysqld answered error {code}: {cause}")),

@@ -105,7 +105,8 @@ pub async fn clone_missing(options: &crate::MysqldOptions) -> Option<String> {
 }
 
 fn library_missing(options: &crate::MysqldOptions) -> Option<String> {
-    let defaults = crate::process::Defaults::read(&options.defaults_file).ok()?.with_arguments(&options.extra_args);
+    let defaults =
+        crate::process::Defaults::read(&options.defaults_file).ok()?.with_arguments(&options.extra_args);
     // Only a folder that is named is surely the one; where it is not, the server must tell.
     let folder = std::path::PathBuf::from(defaults.value("plugin_dir")?);
     let missing = folder.is_dir() && !folder.join(LIBRARY).exists();

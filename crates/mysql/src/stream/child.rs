@@ -120,9 +120,11 @@ impl Running {
 
     /// Its last line is that it has done what it was told.
     fn says_completed(&self) -> bool {
-        self.text().lines().rev().find(|line| !line.trim().is_empty()).is_some_and(|line| {
-            line.trim_end().ends_with(COMPLETED)
-        })
+        self.text()
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .is_some_and(|line| line.trim_end().ends_with(COMPLETED))
     }
 
     /// It hangs: ends it.
@@ -202,7 +204,8 @@ pub async fn end_marked(folder: &Path) -> Result<(), StreamError> {
             return Ok(());
         }
         if Instant::now() >= until {
-            let source = std::io::Error::other(format!("{} programs work for it and do not end", found.len()));
+            let source =
+                std::io::Error::other(format!("{} programs work for it and do not end", found.len()));
             return Err(StreamError::io("cannot clear", folder, source));
         }
         for pid in found {

@@ -15,7 +15,7 @@ use crate::copy::blocking;
 use crate::{Door, WorkFolder};
 
 /// Read at once, bytes.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 64 << 10;
 /// What one unit of xtrabackup's `--throttle` stands for, MiB: one chunk a second (its documentation says 10 MB).
 const CHUNK_MIB: u32 = 10;
 
@@ -138,6 +138,18 @@ impl Give {
 const FOLDER: &str = "stream-give";
 /// The program's `--target-dir` in it.
 const TARGET: &str = "target";
+
+/// Ends and removes what an agent that was killed has left of giving below `parent`: the program, and the file with the
+/// password.
+///
+/// # Errors
+/// The program does not end, or the folder cannot be removed.
+pub async fn forget_given(parent: &Path) -> Result<(), StreamError> {
+    let found = parent.to_owned();
+    let Some(work) = blocking(move || Ok(WorkFolder::find(&found, FOLDER))).await? else { return Ok(()) };
+    end_marked(work.path()).await?;
+    Ok(blocking(move || work.remove()).await?)
+}
 
 fn work_folder(parent: &Path) -> PathBuf {
     parent.join(FOLDER)

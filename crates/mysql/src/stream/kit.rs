@@ -10,7 +10,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// How long a program may take to say its version.
-const ASK: Duration = Duration::from_secs(10);
+const ASK: Duration = Duration::from_secs(5);
 /// More than any says, bytes.
 const ANSWER_MAX: u64 = 64 << 10;
 /// What `backup.xtrabackup-bindir` holds when nobody has set it.
@@ -124,7 +124,9 @@ async fn first_words(program: &Path, arguments: &[&str]) -> Result<String, Strin
         Ok([out, b"\n".to_vec(), err].concat())
     };
     let said = timeout(ASK, asked).await;
-    let said = said.map_err(|_| format!("{} does not say its version within {} s", program.display(), ASK.as_secs()))??;
+    let said = said.map_err(|_| {
+        format!("{} does not say its version within {} s", program.display(), ASK.as_secs())
+    })??;
     Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
@@ -169,6 +171,9 @@ mod tests {
     async fn what_is_missing_is_named() {
         let folder = tempfile::tempdir().expect("folder");
         let why = find_kit(Tool::Xtrabackup, folder.path()).await.expect_err("none");
-        assert!(why.contains("xtrabackup is not in backup.xtrabackup-bindir") && why.contains("install"), "{why}");
+        assert!(
+            why.contains("xtrabackup is not in backup.xtrabackup-bindir") && why.contains("install"),
+            "{why}"
+        );
     }
 }

@@ -25,7 +25,7 @@ mod whole;
 
 pub use child::end_marked;
 pub use error::StreamError;
-pub use give::{Give, GiveOrder};
+pub use give::{Give, GiveOrder, forget_given};
 pub use kit::{Kit, Tool, find_kit};
 pub use owner::give_to_server;
 pub use position::{CopyPosition, read_position};

@@ -47,7 +47,8 @@ pub fn give_to_server(
             .map_err(|error| CopyError::io("cannot change the owner of", path, error))
     };
     walk(copy, &mut |path, meta| give(path, meta))?;
-    let meta = std::fs::symlink_metadata(copy).map_err(|error| CopyError::io("cannot look at", copy, error))?;
+    let meta =
+        std::fs::symlink_metadata(copy).map_err(|error| CopyError::io("cannot look at", copy, error))?;
     Ok(give(copy, &meta)?)
 }
 
@@ -73,7 +74,8 @@ mod tests {
 
     #[test]
     fn users_are_found_by_name_and_number() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\nmysql:x:106:112:MySQL:/nonexistent:/bin/false\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/bash\nbroken\nmysql:x:106:112:MySQL:/nonexistent:/bin/false\n";
         assert_eq!(ids_in(users, "mysql"), Some((106, 112)));
         assert_eq!(ids_in(users, "106"), Some((106, 112)));
         assert_eq!(ids_in(users, "nobody"), None);

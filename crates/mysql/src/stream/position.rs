@@ -84,7 +84,9 @@ mod tests {
         assert_eq!(parse(&text).expect("parsed"), CopyPosition::Gtids(set));
         let maria = parse("mariadb-bin.000096\t568\t0-1-2,7-1-3\n").expect("parsed");
         assert_eq!(maria, CopyPosition::MariaDb("0-1-2,7-1-3".to_owned()));
-        for text in ["", "binlog.000001\t4\n", "binlog.000001\t4\t\n", "binlog.000001\t4\tx:y\n", "a\tb\t0-1\n"] {
+        for text in
+            ["", "binlog.000001\t4\n", "binlog.000001\t4\t\n", "binlog.000001\t4\tx:y\n", "a\tb\t0-1\n"]
+        {
             assert!(parse(text).is_err(), "{text:?}");
         }
     }
@@ -94,7 +96,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let error = read_position(folder.path()).expect_err("none").to_string();
         assert!(error.contains("xtrabackup_binlog_info") && error.contains("binary log"), "{error}");
-        std::fs::write(folder.path().join("mariadb_backup_binlog_info"), "m.000001\t4\t0-1-9\n").expect("write");
+        std::fs::write(folder.path().join("mariadb_backup_binlog_info"), "m.000001\t4\t0-1-9\n")
+            .expect("write");
         let found = read_position(folder.path()).expect("read");
         assert_eq!(found, CopyPosition::MariaDb("0-1-9".to_owned()));
     }

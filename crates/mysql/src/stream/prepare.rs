@@ -92,7 +92,9 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        for (text, bytes) in [("2GB", 2 << 30), ("512m", 512 << 20), (" 1073741824 ", 1 << 30), ("1", 16 << 20)] {
+        for (text, bytes) in
+            [("2GB", 2 << 30), ("512m", 512 << 20), (" 1073741824 ", 1 << 30), ("1", 16 << 20)]
+        {
             assert_eq!(memory_bytes(text).expect(text), bytes);
         }
         for text in ["", "GB", "-1", "1.5G", "99999999999999999999", "18446744073709551615T"] {

@@ -111,8 +111,14 @@ mod tests {
     fn only_what_is_no_data_goes() {
         let folder = tempfile::tempdir().expect("folder");
         let gone = [
-            "xtrabackup_info", "xtrabackup_binlog_info", "backup-my.cnf", "binlog.000012", "binlog.index",
-            "mariadb_backup_checkpoints", "auto.cnf", "mysqld-auto.cnf",
+            "xtrabackup_info",
+            "xtrabackup_binlog_info",
+            "backup-my.cnf",
+            "binlog.000012",
+            "binlog.index",
+            "mariadb_backup_checkpoints",
+            "auto.cnf",
+            "mysqld-auto.cnf",
         ];
         let stays = ["ibdata1", "mysql.ibd", "undo_001", "ib_buffer_pool", "x.12345", "binlog"];
         for name in gone.iter().chain(&stays) {

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn clone_first_then_the_tool_that_suits() {
-        let (mut donor, mut here) = (side("d", "8.4.3", Some("8.4.0-1")), side("r", "8.4.3", Some("8.4.0-1")));
+        let (mut donor, mut here) =
+            (side("d", "8.4.3", Some("8.4.0-1")), side("r", "8.4.3", Some("8.4.0-1")));
         assert_eq!(choose_way(None, &donor, &here), Ok(Way::Clone));
         assert_eq!(choose_way(Some(Way::Xtrabackup), &donor, &here), Ok(Way::Xtrabackup));
         here.no_clone = Some("it has no plugin".to_owned());
@@ -190,7 +191,8 @@ mod tests {
         let why = choose_way(Some(Way::Xtrabackup), &donor, &here).expect_err("none");
         assert!(why.contains("d: xtrabackup is not") && why.contains("r: xtrabackup is not"), "{why}");
         let other = side("r", "9.7.4", Some("8.0.35-30"));
-        let why = choose_way(Some(Way::Xtrabackup), &side("d", "9.7.4", Some("9.7.0-1")), &other).expect_err("8.0");
+        let why =
+            choose_way(Some(Way::Xtrabackup), &side("d", "9.7.4", Some("9.7.0-1")), &other).expect_err("8.0");
         assert!(why.contains("r: its xtrabackup is 8.0.35-30") && why.contains("series 9.7"), "{why}");
     }
 
