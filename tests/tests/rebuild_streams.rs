@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use xenon_api::{JobState, JobStatus, Method, RebuildOptions, Request};
 use xenon_election::Rejoin;
-use xenon_tests::{COMES_UP, HEALS, REBUILT, Story, options};
+use xenon_testkit::{Damage, Fault, Options, Reach, Volume, Way};
+use xenon_tests::{COMES_UP, HEALS, REBUILT, Story, on_hosts_with, options};
 
 const STATEMENT: Duration = Duration::from_secs(10);
 
@@ -33,6 +34,10 @@ impl Tools {
         Ok(())
     }
 
+    fn folder(&self) -> String {
+        self.0.path().to_string_lossy().into_owned()
+    }
+
     fn mode(&self, words: &str) -> Result<()> {
         Ok(std::fs::write(self.0.path().join("mode"), words)?)
     }
@@ -43,7 +48,7 @@ impl Tools {
 
     /// Programs of a stream that live, on any host of this machine that works for this test.
     fn running(&self) -> usize {
-        let ours = self.0.path().to_string_lossy().into_owned();
+        let ours = self.folder();
         let is_ours = |entry: &std::fs::DirEntry| {
             let command = text(&std::fs::read(entry.path().join("cmdline")).unwrap_or_default());
             command.contains(&format!("{ours}/xtrabackup")) || command.contains(&format!("{ours}/xbstream"))
@@ -63,11 +68,15 @@ impl Tools {
 
 async fn begin(tools: &Tools) -> Result<(Story, usize)> {
     let mut options = options(3)?;
-    let folder = tools.0.path().to_string_lossy().into_owned();
-    options.agent_keys.push(("backup".to_owned(), "xtrabackup-bindir".to_owned(), folder.into()));
+    options.agent_keys.push(("backup".to_owned(), "xtrabackup-bindir".to_owned(), tools.folder().into()));
     let (story, leader) = Story::begin_with(options, COMES_UP).await?;
     story.rejoin(Rejoin::Ask).await?;
     Ok((story, leader))
+}
+
+/// In the middle of it.
+fn flows(job: &JobStatus) -> bool {
+    job.phase == "copy" && job.bytes_done > 1 << 20
 }
 
 async fn by_stream(story: &Story, node: usize) -> Result<()> {
@@ -116,6 +125,20 @@ async fn a_node_is_rebuilt_by_a_tools_stream() -> Result<()> {
     ensure!(text(&dry.stdout).contains("own CLONE"), "CLONE first");
 
     let before = uuid(&story, node).await?;
+    // A node whose data is lost has no server to help itself with.
+    story.cluster.kill_agent(node)?;
+    if let Some(mysqld) = here.mysqld() {
+        mysqld.signal(xenon_testkit::Signal::KILL)?;
+        ensure!(mysqld.wait_dead(HEALS), "it dies");
+    }
+    std::fs::remove_dir_all(here.data())?;
+    story.cluster.start_agent(node)?;
+    story.cluster.wait_for_agents(HEALS).await?;
+    let knows = async || {
+        let status = story.cluster.status(node).await.ok()?;
+        status.leader.is_some().then_some(())
+    };
+    story.cluster.wait_until(HEALS, "it hears the leader", knows).await?;
     let done = story.xenoncli(node, &stream).await?;
     ensure!(done.status.success() && text(&done.stdout).contains("rebuilt"), "rebuilt");
     let after = story.cluster.status(node).await?;
@@ -137,23 +160,6 @@ async fn a_node_is_rebuilt_by_a_tools_stream() -> Result<()> {
     let meta = there.meta().join("stream-give");
     ensure!(!meta.join("login.cnf").exists(), "the password's file is gone");
     ensure!(tools.running() == 0, "no program is left");
-
-    // A node whose data is lost has no server to help itself with.
-    story.cluster.kill_agent(node)?;
-    if let Some(mysqld) = here.mysqld() {
-        mysqld.signal(xenon_testkit::Signal::KILL)?;
-        ensure!(mysqld.wait_dead(HEALS), "it dies");
-    }
-    std::fs::remove_dir_all(here.data())?;
-    story.cluster.start_agent(node)?;
-    story.cluster.wait_for_agents(HEALS).await?;
-    let knows = async || {
-        let status = story.cluster.status(node).await.ok()?;
-        status.leader.is_some().then_some(())
-    };
-    story.cluster.wait_until(HEALS, "it hears the leader", knows).await?;
-    let done = story.xenoncli(node, &stream).await?;
-    ensure!(done.status.success() && text(&done.stdout).contains("rebuilt"), "rebuilt from nothing");
     story.end(2, Vec::new()).await?;
     Ok(())
 }
@@ -173,8 +179,8 @@ async fn a_stream_that_fails_or_is_cancelled_touches_nothing() -> Result<()> {
     untouched(&story, node, &before).await?;
     // The next try, which is cancelled in the middle of its stream.
     tools.mode("slow")?;
-    let flows = |job: &JobStatus| job.phase == "copy" && job.bytes_done > 1 << 20 && job.eta_s.is_some();
-    let job = story.job(node, "the stream flows", HEALS, flows).await?;
+    let reckoned = |job: &JobStatus| flows(job) && job.eta_s.is_some();
+    let job = story.job(node, "the stream flows", HEALS, reckoned).await?;
     ensure!(job.percent < 100 && job.bytes_total > job.bytes_done, "{job:#?}");
     ensure!(tools.running() > 0, "the tools work");
     let cancelled = story.xenoncli(node, &["mysql", "cancelrebuild"]).await?;
@@ -232,7 +238,6 @@ async fn nightly_either_agent_is_killed_during_the_stream() -> Result<()> {
     let before = uuid(&story, node).await?;
     tools.mode("slow")?;
     by_stream(&story, node).await?;
-    let flows = |job: &JobStatus| job.phase == "copy" && job.bytes_done > 1 << 20;
     story.job(node, "the stream flows", HEALS, flows).await?;
     // The donor's agent: its tool ends with it, and the recipient begins anew.
     story.cluster.kill_agent(donor)?;
@@ -250,6 +255,64 @@ async fn nightly_either_agent_is_killed_during_the_stream() -> Result<()> {
     story.cluster.wait_for_agents(HEALS).await?;
     story.rebuilt(node, REBUILT).await?;
     ensure!(uuid(&story, node).await? != before, "it has the copy");
+    story.end(2, Vec::new()).await?;
+    Ok(())
+}
+
+/// For longer than a side may be silent: both give up, and the next try goes through.
+#[test]
+fn nightly_the_network_is_cut_during_the_stream() -> Result<()> {
+    let tools = Tools::empty()?;
+    tools.install()?;
+    tools.mode("slow")?;
+    let folder = tools.folder();
+    let change = |options: &mut Options| {
+        options.agent_keys.push(("backup".to_owned(), "xtrabackup-bindir".to_owned(), folder.into()));
+    };
+    on_hosts_with(3, change, async |mut story, leader| {
+        story.rejoin(Rejoin::Ask).await?;
+        let node = (leader + 1) % 3;
+        by_stream(&story, node).await?;
+        story.job(node, "the stream flows", HEALS, flows).await?;
+        let struck = story.strike(Fault::Cut(node, Way::Both, Reach::Nodes)).await?;
+        let failed = |job: &JobStatus| !job.last_error.is_empty();
+        story.job(node, "that try has failed", Duration::from_secs(120), failed).await?;
+        tools.all_gone(Duration::from_secs(60)).await?;
+        tools.mode("")?;
+        story.heal(struck).await?;
+        story.rebuilt(node, Duration::from_secs(180)).await?;
+        story.end(2, Vec::new()).await?;
+        Ok(())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nightly_the_disk_fills_during_the_stream() -> Result<()> {
+    if std::fs::File::options().write(true).open("/dev/loop-control").is_err() {
+        eprintln!("SKIPPED: disks of their own need root and loop devices");
+        return Ok(());
+    }
+    let tools = Tools::empty()?;
+    tools.install()?;
+    tools.mode("slow")?;
+    let mut options = options(3)?;
+    options.disks = vec![Volume::Data];
+    options.agent_keys.push(("backup".to_owned(), "xtrabackup-bindir".to_owned(), tools.folder().into()));
+    let (mut story, leader) = Story::begin_with(options, COMES_UP).await?;
+    story.rejoin(Rejoin::Ask).await?;
+    let node = (leader + 1) % 3;
+    by_stream(&story, node).await?;
+    story.job(node, "the stream flows", HEALS, flows).await?;
+    let struck = story.strike(Fault::Disk(node, Volume::Data, Damage::Full)).await?;
+    let failed = |job: &JobStatus| job.last_error.contains("xbstream ended with");
+    story.job(node, "this try has failed", HEALS, failed).await?;
+    tools.mode("")?;
+    story.heal(struck).await?;
+    let job = story.job(node, "it has ended", REBUILT, |job| !job.is_active()).await?;
+    if job.state == JobState::Failed {
+        let done = story.xenoncli(node, &["mysql", "rebuildme", "--method", "xtrabackup"]).await?;
+        ensure!(done.status.success(), "a second one");
+    }
     story.end(2, Vec::new()).await?;
     Ok(())
 }

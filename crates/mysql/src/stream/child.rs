@@ -8,7 +8,8 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::task::JoinHandle;
@@ -111,7 +112,8 @@ impl Running {
             let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
             said.bytes.iter().copied().collect()
         };
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.lines().map(without_hash).collect::<Vec<_>>().join("\n");
         match self.hidden.as_ref().filter(|secret| !secret.is_empty()) {
             Some(secret) => text.replace(secret.reveal(), "***"),
             None => text,
@@ -178,6 +180,11 @@ impl Drop for Running {
     }
 }
 
+/// mariadb-backup shows an account's grants when it lacks one, and in them the hash of its password (seen on 10.11).
+fn without_hash(line: &str) -> &str {
+    line.split_once(" IDENTIFIED ").map_or(line, |(before, _)| before)
+}
+
 async fn listen(stderr: Option<ChildStderr>, said: Arc<Mutex<Said>>) {
     let Some(mut stderr) = stderr else { return };
     let mut piece = [0_u8; 4096];
@@ -208,21 +215,23 @@ pub async fn end_marked(folder: &Path) -> Result<(), StreamError> {
                 std::io::Error::other(format!("{} programs work for it and do not end", found.len()));
             return Err(StreamError::io("cannot clear", folder, source));
         }
-        for pid in found {
-            let _ = kill_process(pid, Signal::KILL);
+        for (_, process) in found {
+            // It may have ended by itself.
+            let _ = pidfd_send_signal(&process, Signal::KILL);
         }
         sleep(LOOK_EVERY).await;
     }
 }
 
-/// Blocking.
-fn marked(folder: &Path) -> Vec<Pid> {
+/// Each is held before its mark is looked at, so that its number cannot be another's when it is killed. Blocking.
+fn marked(folder: &Path) -> Vec<(Pid, OwnedFd)> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     let wanted = [MARK.as_bytes(), b"=", folder.as_os_str().as_bytes()].concat();
     processes
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
-        .filter(|pid| {
+        .filter_map(|pid| Some((pid, pidfd_open(pid, PidfdFlags::empty()).ok()?)))
+        .filter(|(pid, _)| {
             let path = format!("/proc/{}/environ", pid.as_raw_nonzero());
             // A zombie's is empty, and another user's cannot be read.
             let environment = std::fs::read(path).unwrap_or_default();

@@ -24,7 +24,7 @@ const CHUNK_MIB: u32 = 10;
 pub struct GiveOrder {
     /// The way to the server: the program logs in as the agent does.
     pub door: Door,
-    /// The server's own option file, absolute.
+    /// The server's own option file.
     pub defaults_file: PathBuf,
     /// The server's data folder.
     pub data_dir: PathBuf,

@@ -52,8 +52,11 @@ impl Drop for OptionFile {
 
 fn text(server: &Path, password: &Secret) -> Result<String, StreamError> {
     let wrong = |setting, why: &str| StreamError::Setting { setting, why: why.to_owned() };
-    let Some(server) = server.to_str().filter(|path| server.is_absolute() && !path.contains('\n')) else {
-        return Err(wrong("mysql.defaults-file", "must be an absolute path of UTF-8 text"));
+    // The program reads it from where it stands, which is where the agent does; the file that includes it stands elsewhere.
+    let server =
+        std::path::absolute(server).map_err(|error| StreamError::io("cannot find", server, error))?;
+    let Some(server) = server.to_str().filter(|path| !path.contains('\n')) else {
+        return Err(wrong("mysql.defaults-file", "must be a path of UTF-8 text without a line break"));
     };
     let password = quoted(password.reveal())
         .ok_or_else(|| wrong("mysql.passwd", "has a line break or a NUL, which no option file can hold"))?;
