@@ -157,8 +157,10 @@ async fn a_node_is_rebuilt_by_a_tools_stream() -> Result<()> {
     for name in ["xtrabackup_info", "xtrabackup_binlog_info", "backup-my.cnf"] {
         ensure!(!here.data().join(name).exists(), "{name} is no part of a data folder");
     }
-    let meta = there.meta().join("stream-give");
-    ensure!(!meta.join("login.cnf").exists(), "the password's file is gone");
+    ensure!(
+        !there.meta().join("stream-give").exists(),
+        "nothing is left at the donor, nor the password's file"
+    );
     ensure!(tools.running() == 0, "no program is left");
     story.end(2, Vec::new()).await?;
     Ok(())
@@ -188,10 +190,9 @@ async fn a_stream_that_fails_or_is_cancelled_touches_nothing() -> Result<()> {
     tools.all_gone(Duration::from_secs(5)).await?;
     story.job(node, "it is cancelled", HEALS, |job| job.state == JobState::Cancelled).await?;
     let folder = story.cluster.node(node)?.folder.join(".xenon-rebuild");
-    story
-        .cluster
-        .wait_until(HEALS, "the half copy is gone", async || (!folder.exists()).then_some(()))
-        .await?;
+    let gift = story.cluster.node((leader + 2) % 3)?.meta().join("stream-give");
+    let gone = async || (!folder.exists() && !gift.exists()).then_some(());
+    story.cluster.wait_until(HEALS, "half a copy is on neither side", gone).await?;
     untouched(&story, node, &before).await?;
     story.end(2, Vec::new()).await?;
     Ok(())

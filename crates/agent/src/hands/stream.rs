@@ -202,13 +202,16 @@ pub(crate) async fn give(
     bindir: PathBuf,
     mut pen: Outflow,
 ) -> Result<u64, String> {
-    match pump(&order, tool, &bindir, &mut pen).await {
+    let result = match pump(&order, tool, &bindir, &mut pen).await {
         Ok(bytes) => pen.finish().await.map(|()| bytes).map_err(text),
         Err(why) => {
             pen.fail(why.clone()).await;
             Err(why)
         }
-    }
+    };
+    // Its temporary files, which a tool that was ended has left, are in the way of nobody but the disk.
+    forget_given(&order.parent).await;
+    result
 }
 
 async fn pump(order: &GiveOrder, tool: Tool, bindir: &Path, pen: &mut Outflow) -> Result<u64, String> {
