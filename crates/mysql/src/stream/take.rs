@@ -51,11 +51,12 @@ impl Take {
         };
         match timeout(self.limits.idle, stdin.write_all(bytes)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => {
+            Ok(Err(_)) => {
                 self.stdin = None;
                 // Why it has closed its input is in how it ends.
                 self.running.ended(self.limits.ends_within, false).await?;
-                Err(self.broken(source))
+                let early = "it has ended, without an error, before its stream did";
+                Err(self.broken(std::io::Error::other(early)))
             }
             Err(_) => Err(self.running.hangs("has taken no byte", self.limits.idle)),
         }
