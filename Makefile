@@ -20,6 +20,9 @@ BIN_DIR = $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))
 # A toolchain or a test runner that was installed a minute ago is not on the PATH of this shell yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(CACHE)/tools/bin
 
+# A MariaDB server with its backup tool, for the one test of that; without it the test says that it is skipped.
+WITH_MARIADB = MARIADB_BASEDIR=$$(scripts/mariadb basedir || true) && export MARIADB_BASEDIR
+
 # The servers' base folder, for the rest of the recipe; a failure ends the recipe.
 WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
 
@@ -37,16 +40,16 @@ play: setup ## Start a cluster of three real servers here, to look at and to bre
 	exec '$(BIN_DIR)/xenoncli' playground $(ARGS)
 
 test: setup ## Run every test, real servers included
-	@$(WITH_MYSQL) && \
+	@$(WITH_MYSQL) && $(WITH_MARIADB) && \
 	cargo build --profile $(PROFILE) --workspace --bins --tests && \
 	cargo test --profile $(PROFILE) --workspace --doc --quiet && \
 	{ [ "$$(id -u)" = 0 ] || echo 'Not root: stories that cut hosts off or break disks are skipped.'; } && \
 	cargo nextest run --workspace --cargo-profile $(PROFILE) --profile $(NEXTEST_PROFILE)
 
 nightly: setup ## Tell every story of faults on real servers, then break one cluster for an hour (MINUTES=…)
-	@$(WITH_MYSQL) && \
+	@$(WITH_MYSQL) && $(WITH_MARIADB) && \
 	cargo build --profile $(PROFILE) --workspace --bins --tests && \
-	timeout --foreground 5400 cargo nextest run -p xenon-tests --cargo-profile $(PROFILE) --profile nightly && \
+	timeout --foreground 5400 cargo nextest run -p xenon-tests -p xenon-mysql --cargo-profile $(PROFILE) --profile nightly && \
 	'$(BIN_DIR)/chaos' --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 chaos: setup ## Break a cluster of real servers in every way, in the order of a seed (MINUTES=… SEED=…)
@@ -57,7 +60,7 @@ chaos: setup ## Break a cluster of real servers in every way, in the order of a 
 lint: ## Check format, clippy's findings, the purity of the deciding crates, and the scripts
 	@scripts/setup lint
 	cargo fmt --all --check
-	shellcheck $$(grep -lE '^#!.*(bash|/sh)' scripts/* .ci/run)
+	shellcheck $$(grep -lE '^#!.*(bash|/sh)' scripts/* tests/tools/* .ci/run)
 	scripts/check-purity --self-test
 	scripts/check-purity
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -86,4 +89,5 @@ setup: ## Install what building and testing need; nothing when it is there
 
 clean-cache: ## Remove the fetched MySQL server and the test runner from the cache folder
 	@scripts/mysql clean
+	@scripts/mariadb clean
 	rm -rf '$(CACHE)/tools'

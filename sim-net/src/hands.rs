@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use tokio::sync::{mpsc, watch};
+use xenon_api::StreamRequest;
+use xenon_channel::{Client, Outflow};
+use xenon_election::NodeId;
 use xenon_gtid::GtidSet;
 use xenon_mysql::{Door, MysqldOptions, Secret};
-use xenon_plan::rebuild::OnDisk;
+use xenon_plan::rebuild::{OnDisk, ToolSeen, Way};
 
 const NONE: &str = "there are no disks in this simulation";
 
@@ -29,6 +32,7 @@ pub(crate) struct Order {
     pub(crate) stamp: String,
     pub(crate) keep_old: bool,
     pub(crate) dropped: Option<Dropped>,
+    pub(crate) stream: Option<StreamOrder>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,6 +43,61 @@ pub(crate) struct Dropped {
     pub(crate) known: GtidSet,
     pub(crate) node: String,
     pub(crate) why: String,
+}
+
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "the real one's shape")]
+pub(crate) struct StreamOrder {
+    pub(crate) client: Client,
+    pub(crate) from: NodeId,
+    pub(crate) request: StreamRequest,
+    pub(crate) tool: Tool,
+    pub(crate) bindir: PathBuf,
+    pub(crate) memory: String,
+    pub(crate) data_bytes: u64,
+}
+
+#[expect(dead_code, reason = "the real one's shape")]
+pub(crate) struct GiveOrder {
+    pub(crate) door: Door,
+    pub(crate) defaults_file: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) parent: PathBuf,
+    pub(crate) parallel: u32,
+    pub(crate) iops: u64,
+    pub(crate) throttle_mib_s: u32,
+}
+
+/// No programs are run here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tool;
+
+pub(crate) fn tool_of(way: Way) -> Option<Tool> {
+    (way != Way::Clone).then_some(Tool)
+}
+
+pub(crate) async fn tools(_bindir: &Path) -> Vec<ToolSeen> {
+    Vec::new()
+}
+
+pub(crate) async fn forget_given(_meta: &Path) {}
+
+pub(crate) async fn no_clone_here(_options: &MysqldOptions) -> Option<String> {
+    None
+}
+
+pub(crate) async fn donor_for_streams(door: &Door, data: &Path) -> Result<(u64, Option<String>), String> {
+    donor(door, data).await.map(|bytes| (bytes, None))
+}
+
+pub(crate) async fn give(
+    _order: GiveOrder,
+    _tool: Tool,
+    _bindir: PathBuf,
+    pen: Outflow,
+) -> Result<u64, String> {
+    pen.fail(NONE).await;
+    Err(NONE.to_owned())
 }
 
 #[derive(Debug)]

@@ -22,6 +22,8 @@ pub mod cluster;
 mod dead;
 #[path = "../../crates/agent/src/disk.rs"]
 mod disk;
+#[path = "../../crates/agent/src/donation.rs"]
+mod donation;
 #[path = "../../crates/agent/src/effects.rs"]
 mod effects;
 #[path = "../../crates/agent/src/events.rs"]

@@ -18,7 +18,7 @@ use crate::worker::Means;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::Instant;
 use xenon_api::{Counters, EventKind};
 use xenon_channel::{Client, Link};
@@ -59,6 +59,8 @@ pub(crate) struct Agent {
     pub(crate) purge: Purge,
     pub(crate) rebuild: Rebuild,
     pub(crate) backups: Backups,
+    /// W4: one copy by stream at a time is given to others.
+    pub(crate) donations: Arc<Semaphore>,
     pub(crate) counters: Counters,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
@@ -137,6 +139,7 @@ impl Agent {
             Input::Step(report) => self.on_step_report(report).await,
             Input::Done(done) => self.on_done(done).await,
             Input::Served(result) => self.on_served(result),
+            Input::Given(given) => self.on_given(given),
             Input::Rebuild(news) => self.on_rebuild_news(*news).await,
             Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),

@@ -22,7 +22,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use xenon_api::{Counters, EventKind};
 use xenon_channel::{Client, ClientOptions, Identity, Limits, Server};
@@ -186,6 +186,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         purge: Purge::new(&config),
         rebuild: Rebuild::new(&config.raft.meta_datadir),
         backups: Backups::new(&config.raft.meta_datadir),
+        donations: Arc::new(Semaphore::new(1)),
         counters: Counters::default(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),

@@ -69,7 +69,7 @@ impl Agent {
             Request::Backup(options) => return self.on_backup_call(options, &printable(&call.who), reply),
             Request::CancelBackup => self.cancel_backup(),
             Request::Restore(options) => return self.on_restore_call(options, &printable(&call.who), reply),
-            Request::DonorFacts => return self.on_donor_facts(reply),
+            Request::DonorFacts { streams } => return self.on_donor_facts(streams, reply),
             Request::MayRebuild { node, over } => self.may_rebuild(&node, over),
             Request::MysqlStart => self.mysql_start(),
             Request::MysqlShutdown => self.mysql_shutdown().await,

@@ -2,6 +2,12 @@
 //!
 //! In `sim-net`, where there are no disks, a file of the same name stands in.
 
+mod stream;
+
+pub(crate) use stream::{
+    GiveOrder, StreamOrder, donor_for_streams, forget_given, give, no_clone_here, tool_of, tools,
+};
+
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,6 +66,8 @@ pub(crate) struct Order {
     pub(crate) stamp: String,
     /// The old data has what the leader lacks.
     pub(crate) keep_old: bool,
+    /// By the stream of a tool; without it by CLONE.
+    pub(crate) stream: Option<StreamOrder>,
     /// W3: and that by itself is kept instead.
     pub(crate) dropped: Option<Dropped>,
 }
@@ -146,6 +154,9 @@ pub(crate) async fn on_disk(places: &Places) -> OnDisk {
 
 /// Copies the donor's data into a new folder: through this node's own server when it serves, else through one made for it.
 pub(crate) async fn copy(order: &Order, own: bool, tell: &Tell) -> Result<(), String> {
+    if let Some(stream) = &order.stream {
+        return stream::copy(order, stream, tell).await;
+    }
     let options = order.mysqld.clone();
     let (layout, work) = blocking(move || {
         let layout = Layout::of(&options)?;
@@ -213,7 +224,10 @@ async fn clear(work: &WorkFolder) -> Result<(), String> {
 }
 
 /// The copy is whole, has no other server's identity, the right owner, and is on disk. Plans the swap.
-pub(crate) async fn verify(order: &Order, _tell: &Tell) -> Result<Places, String> {
+pub(crate) async fn verify(order: &Order, tell: &Tell) -> Result<Places, String> {
+    if order.stream.is_some() {
+        stream::make_whole(order, tell).await?;
+    }
     let (options, stamp) = (order.mysqld.clone(), order.stamp.clone());
     blocking(move || {
         let layout = Layout::of(&options)?;
@@ -315,6 +329,7 @@ pub(crate) async fn give_up(order: &Order) -> Result<(), String> {
     })
     .await?;
     let Some(work) = work else { return Ok(()) };
+    xenon_mysql::end_marked(work.path()).await.map_err(|error| error.to_string())?;
     Scratch::end_stale(work.path()).await.map_err(|error| error.to_string())?;
     blocking(move || work.remove()).await
 }

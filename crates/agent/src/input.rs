@@ -1,6 +1,7 @@
 //! Everything that reaches the agent's loop.
 
 use crate::disk::DiskNews;
+use crate::donation::Given;
 use crate::hooks::HookFailure;
 use crate::rebuild::News;
 use crate::rewind::RewindNews;
@@ -68,6 +69,8 @@ pub(crate) enum Input {
     Done(Done),
     /// W2: the end of the dead server's log was sent to another node, or why not.
     Served(Result<Served, String>),
+    /// W4: a copy of the data here was given to another node by stream, or why not.
+    Given(Given),
     /// A phase of a rebuild has something to say.
     Rebuild(Box<News>),
     /// A backup has something to say.

@@ -9,6 +9,7 @@ mod chance;
 mod clock;
 mod dead;
 mod disk;
+mod donation;
 mod effects;
 mod events;
 mod faults;

@@ -39,6 +39,7 @@ impl Agent {
                 tokio::spawn(tail::serve(places, received, bytes_max, dead::LIMITS, pen, inputs));
                 Ok(answer)
             }
+            Wanted::Copy { method, throttle_mib_s } => self.give_copy(from, *method, *throttle_mib_s),
         }
     }
 }

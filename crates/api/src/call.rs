@@ -99,7 +99,11 @@ pub enum Request {
     /// W4: put a backup in the place of this node's data.
     Restore(RestoreOptions),
     /// Between agents: how large is the data here, and where is its server? Asked before a copy.
-    DonorFacts,
+    DonorFacts {
+        /// The asker can also copy by stream, so CLONE not being possible is no refusal.
+        #[serde(default)]
+        streams: bool,
+    },
     /// Between agents: may this node be rebuilt now? The leader lets one at a time. Asked again while it goes on.
     MayRebuild {
         /// Which node.
@@ -146,7 +150,7 @@ impl Request {
             Request::Backup(_) => "mysql backup",
             Request::CancelBackup => "mysql cancelbackup",
             Request::Restore(_) => "mysql restore",
-            Request::DonorFacts => "donor facts",
+            Request::DonorFacts { .. } => "donor facts",
             Request::MayRebuild { .. } => "may rebuild",
             Request::Events { .. } => "events",
         }
@@ -159,7 +163,7 @@ impl Request {
             Request::Status
                 | Request::Ping
                 | Request::Events { .. }
-                | Request::DonorFacts
+                | Request::DonorFacts { .. }
                 | Request::MayRebuild { .. }
                 | Request::Switchover { dry_run: true, .. }
         )
@@ -237,5 +241,22 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; try: {}", self.what, self.cure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_agent_asks_for_facts_without_streams() {
+        let old: Request = serde_json::from_str(r#"{"do":"donor_facts"}"#).expect("the old words");
+        assert_eq!(old, Request::DonorFacts { streams: false });
+        let old: Request = serde_json::from_str(
+            r#"{"do":"rebuild","from":null,"method":"clone","force":false,"throttle_mib_s":null,"dry_run":true}"#,
+        )
+        .expect("the old words");
+        let Request::Rebuild(options) = old else { panic!("{old:?}") };
+        assert_eq!(options.method, Some(crate::Method::Clone));
     }
 }

@@ -137,8 +137,9 @@ impl Method {
 pub struct RebuildOptions {
     /// The node to copy from; `None` = the best one.
     pub from: Option<NodeId>,
-    /// How.
-    pub method: Method,
+    /// How; `None` = CLONE where both servers can, else the tool that suits them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
     /// Though this node is well.
     pub force: bool,
     /// At most so many MiB a second; `None` = as fast as it goes.
@@ -176,4 +177,25 @@ pub struct DonorFacts {
     pub port: u16,
     /// Clone sessions that it serves now.
     pub clone_sessions: u32,
+    /// `@@version` of its server.
+    #[serde(default)]
+    pub version: String,
+    /// Why its server cannot be copied by CLONE. Only said to who can do something else (`streams`).
+    #[serde(default)]
+    pub no_clone: Option<String>,
+    /// The tools for streams on its host.
+    #[serde(default)]
+    pub tools: Vec<ToolFacts>,
+}
+
+/// What a host has of a tool that copies by stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolFacts {
+    /// Which; never [`Method::Clone`].
+    pub method: Method,
+    /// Its version, when it is there.
+    pub version: Option<String>,
+    /// Else what is missing, and what to install.
+    #[serde(default)]
+    pub lacks: String,
 }

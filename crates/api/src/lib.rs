@@ -14,6 +14,7 @@ pub use call::{Call, Refusal, Reply, Request, Response, SwitchoverPlan};
 pub use event::{Event, EventKind, EventPage};
 pub use job::{
     BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions,
+    ToolFacts,
 };
 pub use status::{
     BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,

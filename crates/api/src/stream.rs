@@ -1,5 +1,6 @@
 //! What an agent asks another one for that comes as a stream of bytes.
 
+use crate::job::Method;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use xenon_election::NodeId;
@@ -29,6 +30,13 @@ pub enum Wanted {
         /// The most bytes that it takes.
         bytes_max: u64,
     },
+    /// W4: a copy of all data, as the backup tool of the asked host writes it (`--stream=xbstream`).
+    Copy {
+        /// Whose tool; not [`Method::Clone`].
+        method: Method,
+        /// At most so many MiB a second; 0 = as fast as it goes.
+        throttle_mib_s: u32,
+    },
 }
 
 /// The first line of a [`Wanted::BinlogTail`]: what follows it.
@@ -46,6 +54,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wanted::BinlogTail { .. } => write!(f, "the end of the binary log here that it lacks (W2)"),
+            Wanted::Copy { method, .. } => write!(f, "a copy of the data here by {} (W4)", method.word()),
         }
     }
 }

@@ -331,9 +331,9 @@ pub(crate) struct RebuildArguments {
     /// Copy from this node; without it from the best: a recent replica rather than the primary.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) from: Option<String>,
-    /// How to copy.
-    #[arg(long, value_enum, default_value_t = MethodWord::Clone)]
-    pub(crate) method: MethodWord,
+    /// How to copy; without it by CLONE where both servers can, else by a tool that both hosts have.
+    #[arg(long, value_enum)]
+    pub(crate) method: Option<MethodWord>,
     /// Though too few other nodes are well. What is refused without it is refused for a reason.
     #[arg(long)]
     pub(crate) force: bool,
@@ -353,9 +353,9 @@ pub(crate) struct RebuildArguments {
 pub(crate) enum MethodWord {
     /// The servers' own CLONE.
     Clone,
-    /// A stream of xtrabackup.
+    /// A stream of xtrabackup: for MySQL and Percona Server.
     Xtrabackup,
-    /// A stream of mariabackup.
+    /// A stream of mariabackup: for MariaDB.
     Mariabackup,
 }
 

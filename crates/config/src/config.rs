@@ -141,13 +141,15 @@ section! {
         /// The data folder of mysqld, which a rebuild fills anew. Without it the agent asks the server; the Go tool's
         /// default (/u01/backup) is never guessed, since a rebuild removes what it finds there.
         "backupdir" backupdir: Option<PathBuf> = None,
-        /// Folder of the xtrabackup binary.
+        /// Folder of xtrabackup and xbstream (or mariadb-backup and mbstream), for rebuilds by stream. What is not there is
+        /// looked for on PATH; `.` means PATH alone.
         "xtrabackup-bindir" xtrabackup_bindir: PathBuf = PathBuf::from("."),
-        /// Limit for reading while a backup runs, operations a second.
+        /// Limit for reading while a copy is given by stream, as the tool's `--throttle` counts: xtrabackup in chunks of
+        /// 10 MB a second.
         "backup-iops-limits" backup_iops_limits: u64 = 100_000,
-        /// Memory for preparing a backup: `2GB`.
+        /// Memory for preparing a copy that came by stream: `2GB`, `512M`.
         "backup-use-memory" backup_use_memory: String = "2GB".to_owned(),
-        /// Threads of a backup.
+        /// Threads that read while a copy is given by stream.
         "backup-parallel" backup_parallel: u32 = 2,
         /// Pause between two looks at the mysqld process, milliseconds.
         "mysqld-monitor-interval" mysqld_monitor_interval_ms: u64 = 1000,

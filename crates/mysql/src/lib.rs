@@ -9,6 +9,7 @@
 //! | start, find, watch or end the process | [`Mysqld`] |
 //! | cut off what only a dead primary has | [`binlog_tail_outside`], [`keep_tail`], [`Rewind`] |
 //! | copy a server's data, prove a copy, put it in place | [`Door::clone_data`], [`Scratch`], [`Swap`] |
+//! | copy by stream with xtrabackup or mariabackup | [`find_kit`], [`Give`], [`Take`], [`prepare_copy`], [`make_whole`] |
 //! | make a backup, check it, bring it back | [`take_backup`], [`check_backup`], [`copy_backup`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
@@ -33,6 +34,7 @@ mod purge;
 mod quarantine;
 mod session;
 mod sleepers;
+mod stream;
 mod work;
 
 pub use backup::{
@@ -46,7 +48,7 @@ pub use control::{
 pub use copy::{
     CloneFrom, CloneLimits, CloneOrder, Cloned, CopyError, CopyProgress, Donor, FolderFacts, Layout, LeftOut,
     LogsOutside, Scratch, ScratchOptions, ServerFacts, Swap, SwapState, WorkFolder, check_complete,
-    folder_facts, own_like, strip_identity, sync_all,
+    clone_missing, folder_facts, own_like, strip_identity, sync_all,
 };
 pub use dialect::{Dialect, Family, ServerVersion, Words};
 pub use disk::{
@@ -65,5 +67,9 @@ pub use purge::Purged;
 pub use quarantine::{
     Dropped, DroppedTransaction, QuarantineError, Summary as QuarantineSummary, keep_tail, kept_bytes,
     kind_in_words, quarantine_of,
+};
+pub use stream::{
+    CopyPosition, Give, GiveOrder, Kit, StreamError, StreamLimits, Take, Tool, end_marked, find_kit,
+    forget_given, give_to_server, make_whole, memory_bytes, prepare_copy, read_position, tidy_copy,
 };
 pub use xenon_binlog::Transaction as TailTransaction;

@@ -6,9 +6,11 @@
 //! step goes on from there or begins cleanly.
 
 mod donor;
+mod method;
 mod policy;
 
 pub use donor::{Candidate, NoDonor, Recipient, choose, series};
+pub use method::{Side, ToolSeen, Way, choose_way};
 pub use policy::{ClusterSeen, Need, pause_before_try_s, permit, room_needed};
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +121,12 @@ pub struct Journal {
     /// It is a restore: the data comes from the backup in this folder, and from no donor.
     #[serde(default)]
     pub backup: Option<String>,
+    /// The way to copy that the operator wants; `None` = the first that is possible.
+    #[serde(default)]
+    pub wanted: Option<Way>,
+    /// The way that was chosen.
+    #[serde(default)]
+    pub way: Way,
     /// At most so many MiB a second.
     pub throttle_mib_s: Option<u32>,
     /// Though this node was well.

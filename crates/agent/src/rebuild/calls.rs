@@ -3,11 +3,12 @@
 use super::check::{CheckOrder, Refused, check};
 use super::{Job, What, journal_of};
 use crate::agent::Agent;
+use crate::donation::way_of;
 use crate::hands;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use xenon_api::{DonorFacts, EventKind, Method, RebuildOptions, Refusal, Reply, Response};
+use xenon_api::{EventKind, RebuildOptions, Refusal, Reply, Response};
 use xenon_election::State;
 use xenon_plan::rebuild::{Ended, Journal, Need, Phase, Recipient};
 
@@ -31,12 +32,15 @@ impl Agent {
         who: &str,
         reply: oneshot::Sender<Reply>,
     ) {
-        if let Some(refusal) = self.cannot_rebuild(&options) {
+        if let Some(refusal) = self.cannot_rebuild() {
             let _ = reply.send(refusal);
             return;
         }
         if options.dry_run {
-            let order = self.check_order(options.from.as_ref().map(ToString::to_string), options.force, true);
+            let order = CheckOrder {
+                wanted: options.method.map(way_of),
+                ..self.check_order(options.from.as_ref().map(ToString::to_string), options.force, true)
+            };
             tokio::spawn(async move {
                 let answer = match check(order).await {
                     Ok(checked) => Reply::Ok(Response::Done { message: dry_run(&checked) }),
@@ -48,6 +52,7 @@ impl Agent {
         }
         let mut journal = journal_of(who.to_owned(), "an operator asked for it".to_owned(), false);
         journal.from = options.from.as_ref().map(ToString::to_string);
+        journal.wanted = options.method.map(way_of);
         journal.throttle_mib_s = options.throttle_mib_s;
         journal.force = options.force;
         let mut job = Job::new(journal, hands::Places::default());
@@ -55,7 +60,7 @@ impl Agent {
         self.rebuild.job = Some(job);
     }
 
-    fn cannot_rebuild(&self, options: &RebuildOptions) -> Option<Reply> {
+    fn cannot_rebuild(&self) -> Option<Reply> {
         if self.config.raft.witness {
             return Some(no("this node is a witness: it has no data", "name a node with data"));
         }
@@ -72,12 +77,6 @@ impl Agent {
             return Some(no(
                 "this node takes no part in the cluster (STOPPED)",
                 "xenoncli raft enable, or take it in: xenoncli cluster add",
-            ));
-        }
-        if options.method != Method::Clone {
-            return Some(no(
-                format!("copying with {} is not built", options.method.word()),
-                "use --method clone: both servers copy by themselves",
             ));
         }
         if let Some(refused) = self.other_job() {
@@ -252,6 +251,8 @@ impl Agent {
             dry_run,
             automatic: self.rebuild.job.as_ref().is_some_and(|job| job.is_active() && job.journal.automatic),
             mysqld: crate::mysqld::options(&self.config),
+            wanted: self.rebuild.job.as_ref().and_then(|job| job.journal.wanted),
+            bindir: self.config.backup.xtrabackup_bindir.clone(),
         }
     }
 
@@ -272,6 +273,7 @@ impl Agent {
             throttle_mib_s: journal.throttle_mib_s.unwrap_or(0),
             places: places.clone(),
             stamp: format!("{}-{}", journal.started_unix_ms, journal.tries),
+            stream: self.stream_order(journal),
             // W4: what an operator put a backup over may be the only copy of something.
             keep_old: !journal.errant.is_empty() || journal.backup.is_some() && journal.force,
             dropped: self.dropped_by(journal),
@@ -291,28 +293,6 @@ impl Agent {
                 self.donor_name()
             ),
         })
-    }
-
-    /// Another agent wants to copy this node's data.
-    pub(crate) fn on_donor_facts(&self, reply: oneshot::Sender<Reply>) {
-        let Some(server) = self.local.server.as_ref() else {
-            let _ = reply.send(no("its mysqld does not answer", "name another donor"));
-            return;
-        };
-        let data = std::path::PathBuf::from(&server.data_dir);
-        let facts = DonorFacts {
-            host: self.config.replication_host().to_owned(),
-            port: self.config.mysql.port,
-            ..DonorFacts::default()
-        };
-        let door = self.means.door.clone();
-        tokio::spawn(async move {
-            let answer = match hands::donor(&door, &data).await {
-                Ok(data_bytes) => Reply::Ok(Response::Donor(DonorFacts { data_bytes, ..facts })),
-                Err(why) => no(why, "name another donor with --from, or cure that"),
-            };
-            let _ = reply.send(answer);
-        });
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::job::bytes;
 use super::turns::{ask_turn, call};
+use crate::donation::way_of;
 use crate::hands;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use xenon_api::{DonorFacts, JobStatus, NodeStatus, Reply, Request, Response};
@@ -10,7 +12,9 @@ use xenon_channel::Client;
 use xenon_election::NodeId;
 use xenon_gtid::GtidSet;
 use xenon_mysql::MysqldOptions;
-use xenon_plan::rebuild::{Candidate, ClusterSeen, Donor, Recipient, choose, permit, room_needed};
+use xenon_plan::rebuild::{
+    Candidate, ClusterSeen, Donor, Recipient, Side, ToolSeen, Way, choose, choose_way, permit, room_needed,
+};
 
 /// How long a member may take to say how it is.
 const LOOK: Duration = Duration::from_secs(2);
@@ -35,12 +39,17 @@ pub(super) struct CheckOrder {
     pub(super) dry_run: bool,
     pub(super) automatic: bool,
     pub(super) mysqld: MysqldOptions,
+    /// The way to copy that the operator wants.
+    pub(super) wanted: Option<Way>,
+    /// Where this host's tools for streams are looked for first.
+    pub(super) bindir: PathBuf,
 }
 
 /// It may begin.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) donor: Donor,
+    pub(crate) way: Way,
     pub(crate) lines: Vec<String>,
 }
 
@@ -114,6 +123,7 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
     };
     let donor_id = NodeId::new(best.id.clone());
     let facts = donor_facts(&order, &donor_id).await?;
+    let way = way(&order, &best.id, &facts).await?;
     let room = hands::room(&order.mysqld).await.map_err(|why| {
         refused(format!("this node's data folder cannot be replaced: {why}"), "cure what is said")
     })?;
@@ -152,10 +162,11 @@ pub(super) async fn check(order: CheckOrder) -> Result<Checked, Refused> {
             best.lag_s.map(|lag| format!(" {lag} s behind")).unwrap_or_default(),
             bytes(facts.data_bytes),
         ),
+        format!("S3  by {}", way_in_words(way, &facts)),
         format!("S3  room: {} free, {} wanted", bytes(room.free_bytes), bytes(needed)),
     ];
     let DonorFacts { data_bytes, host, port, .. } = facts;
-    Ok(Checked { donor: Donor { id: best.id, host, port, data_bytes, executed: best.executed }, lines })
+    Ok(Checked { way, donor: Donor { id: best.id, host, port, data_bytes, executed: best.executed }, lines })
 }
 
 type Looked = (NodeId, Result<Box<NodeStatus>, String>);
@@ -249,11 +260,41 @@ fn candidates(order: &CheckOrder, statuses: &[Looked]) -> Vec<Candidate> {
 }
 
 async fn donor_facts(order: &CheckOrder, donor: &NodeId) -> Result<DonorFacts, Refused> {
-    let asked = call(&order.client, donor, &order.me, Request::DonorFacts, FACTS).await;
+    let asked = call(&order.client, donor, &order.me, Request::DonorFacts { streams: true }, FACTS).await;
     match asked {
         Ok(Reply::Ok(Response::Donor(facts))) => Ok(facts),
         Ok(Reply::Refused(refusal)) => Err(refused(format!("{donor}: {}", refusal.what), refusal.cure)),
         Ok(_) => Err(refused(format!("{donor} answers something else"), "use agents of one version")),
         Err(why) => Err(refused(format!("{donor} does not answer: {why}"), LOOK_AT_IT)),
+    }
+}
+
+/// How the copy is made; each host is asked what it has before anything begins.
+async fn way(order: &CheckOrder, donor: &str, facts: &DonorFacts) -> Result<Way, Refused> {
+    let tools = facts.tools.iter().map(|tool| ToolSeen {
+        way: way_of(tool.method),
+        found: tool.version.clone().ok_or_else(|| tool.lacks.clone()),
+    });
+    let no_address =
+        facts.host.contains(':').then(|| format!("CLONE takes no IPv6 address ({})", facts.host));
+    let donor = Side {
+        id: donor.to_owned(),
+        version: facts.version.clone(),
+        no_clone: facts.no_clone.clone().or(no_address),
+        tools: tools.collect(),
+    };
+    let (tools, no_clone) = tokio::join!(hands::tools(&order.bindir), hands::no_clone_here(&order.mysqld));
+    let here = Side { id: order.me.to_string(), version: order.recipient.version.clone(), no_clone, tools };
+    choose_way(order.wanted, &donor, &here)
+        .map_err(|why| refused(why, "cure what is said, or name another donor with --from"))
+}
+
+fn way_in_words(way: Way, facts: &DonorFacts) -> String {
+    let tool = facts.tools.iter().find(|tool| way_of(tool.method) == way);
+    match (way, tool.and_then(|tool| tool.version.as_deref())) {
+        (Way::Clone, _) => "the servers' own CLONE".to_owned(),
+        (way, version) => {
+            format!("a stream of {} {} through the agents", way.word(), version.unwrap_or_default())
+        }
     }
 }

@@ -11,6 +11,7 @@ mod job;
 mod journal;
 mod news;
 mod restore;
+mod streamed;
 mod turns;
 
 use job::Work;
@@ -71,6 +72,7 @@ impl Rebuild {
 impl Agent {
     /// Before the loop begins: what an earlier agent has left half done.
     pub(crate) async fn take_up_rebuild(&mut self) {
+        hands::forget_given(&self.config.raft.meta_datadir).await;
         let Some(journal::Kept { mut journal, places }) = journal::load(&self.rebuild.file) else { return };
         let disk = hands::on_disk(&places).await;
         let resume = xenon_plan::rebuild::resume(&journal, disk);

@@ -121,13 +121,14 @@ impl Agent {
     fn on_checked(&mut self, checked: Result<Checked, check::Refused>) {
         let Some(job) = &mut self.rebuild.job else { return };
         match checked {
-            Ok(Checked { donor, lines }) => {
+            Ok(Checked { donor, way, lines }) => {
                 job.checks_since = None;
                 job.journal.tries += 1;
                 job.progress.total = donor.data_bytes;
                 job.progress.done = 0;
                 let line = format!("S9  copying {} from {}", job::bytes(donor.data_bytes), donor.id);
                 job.journal.donor = Some(donor);
+                job.journal.way = way;
                 for line in lines {
                     self.events.push(EventKind::Job, line.clone());
                     job.line(line);

@@ -8,7 +8,7 @@ use crate::hands;
 use std::path::Path;
 use tokio::sync::oneshot;
 use xenon_api::{Reply, RestoreOptions};
-use xenon_plan::rebuild::Donor;
+use xenon_plan::rebuild::{Donor, Way};
 
 impl Agent {
     /// The answer comes when the check has ended.
@@ -84,5 +84,5 @@ pub(super) async fn check(order: &hands::Order, backup: &Path, force: bool) -> R
         data_bytes: facts.data_bytes,
         executed: facts.executed,
     };
-    Ok(Checked { donor, lines })
+    Ok(Checked { donor, way: Way::Clone, lines })
 }

@@ -24,11 +24,11 @@ pub(crate) async fn run(session: &Session, options: RebuildArguments, output: Ou
         Some(from) => Some(session::endpoints(std::slice::from_ref(from))?.remove(0)),
         None => None,
     };
-    let method = match options.method {
+    let method = options.method.map(|word| match word {
         MethodWord::Clone => Method::Clone,
         MethodWord::Xtrabackup => Method::Xtrabackup,
         MethodWord::Mariabackup => Method::Mariabackup,
-    };
+    });
     let request = Request::Rebuild(RebuildOptions {
         from,
         method,

@@ -236,7 +236,7 @@ impl CloneOrder {
 fn check_host(what: &str, host: &str) -> Result<(), CopyError> {
     if host.contains(':') {
         let why = format!(
-            "CLONE takes no IPv6 address ({host}); give the node a name in DNS or /etc/hosts, or copy by stream"
+            "CLONE takes no IPv6 address ({host}); give the node a name in DNS or /etc/hosts, or copy by stream (--method xtrabackup)"
         );
         return Err(CopyError::impossible(what, why));
     }
@@ -349,7 +349,9 @@ fn explained(what: String, error: SqlError) -> CopyError {
         DONOR | PROTOCOL => CopyError::Donor { what, cause },
         code if NOT_ALIKE.contains(&code) => CopyError::impossible(
             &what,
-            format!("{cause} (error {code}); copy by stream or from another node"),
+            format!(
+                "{cause} (error {code}); a stream may do (xenoncli mysql rebuildme --method xtrabackup, with Percona XtraBackup on both hosts), or another donor"
+            ),
         ),
         code if FILE_ERRORS.contains(&code) && is_full(&cause) => CopyError::NoSpace { what, cause },
         code => CopyError::impossible(&what, format!("mysqld answered error {code}: {cause}")),

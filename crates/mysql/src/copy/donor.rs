@@ -87,3 +87,28 @@ impl Control {
         }
     }
 }
+
+/// First version with CLONE.
+const CLONE_SINCE: crate::ServerVersion = crate::ServerVersion { major: 8, minor: 0, patch: 17 };
+/// The plugin's library.
+const LIBRARY: &str = "mysql_clone.so";
+
+/// Why this host's mysqld program cannot receive a CLONE: it is too old, or its library is not there. `None` when it can,
+/// as far as that can be seen without starting it.
+pub async fn clone_missing(options: &crate::MysqldOptions) -> Option<String> {
+    let version = crate::mysqld_version(&options.mysqld).await.ok()?;
+    if version < CLONE_SINCE {
+        return Some(format!("MySQL {version} has no CLONE, which came with {CLONE_SINCE}"));
+    }
+    let options = options.clone();
+    tokio::task::spawn_blocking(move || library_missing(&options)).await.ok().flatten()
+}
+
+fn library_missing(options: &crate::MysqldOptions) -> Option<String> {
+    let defaults =
+        crate::process::Defaults::read(&options.defaults_file).ok()?.with_arguments(&options.extra_args);
+    // Only a folder that is named is surely the one; where it is not, the server must tell.
+    let folder = std::path::PathBuf::from(defaults.value("plugin_dir")?);
+    let missing = folder.is_dir() && !folder.join(LIBRARY).exists();
+    missing.then(|| format!("its server's folder of plugins {} has no {LIBRARY}", folder.display()))
+}

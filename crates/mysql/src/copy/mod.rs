@@ -27,7 +27,7 @@ pub(crate) use scratch::blocking;
 pub(crate) use work_folder::sync_folder;
 
 pub use clone::{CloneFrom, CloneLimits, CloneOrder, Cloned, Donor};
-pub use donor::LeftOut;
+pub use donor::{LeftOut, clone_missing};
 pub use error::CopyError;
 pub use facts::{FolderFacts, ServerFacts, check_complete, folder_facts, own_like, strip_identity, sync_all};
 pub use layout::{Layout, LogsOutside};
