@@ -69,7 +69,7 @@ async fn an_invalid_node_by_itself() -> Result<()> {
         entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains(word)).collect()
     };
     let here = story.cluster.node(node)?;
-    ensure!(named(&here.folder, "xenon-old").is_empty(), "the old data is removed");
+    ensure!(named(&here.folder, "xenon-old").is_empty(), "the old data is removed: {:?}", job.lines);
     let kept = named(&here.meta().join("quarantine"), "-rebuild");
     ensure!(kept.len() == 1, "what nobody else has is kept: {kept:?}");
     let said = std::fs::read_to_string(kept[0].join("summary.txt"))?;

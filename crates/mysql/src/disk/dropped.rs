@@ -7,6 +7,7 @@ use xenon_gtid::GtidSet;
 use super::position::server_uuid_in;
 use super::{BinlogTail, DiskLimits, LogPlaces, binlog_tail_outside};
 use crate::copy::blocking;
+use crate::process::Defaults;
 use crate::quarantine::{Dropped, keep_tail};
 use crate::{CopyError, MysqldOptions};
 
@@ -58,15 +59,31 @@ pub async fn keep_dropped(
 
 /// Only of a log inside the folder: its index names files by where they lie in it.
 fn places_of(options: &MysqldOptions, folder: &Path) -> Result<LogPlaces, String> {
-    let before = LogPlaces::from_options(options, GtidSet::new())?;
-    let index = match &before.binlog_index {
-        Some(index) => index
-            .strip_prefix(&before.data_dir)
-            .map(|name| folder.join(name))
-            .map_err(|_| format!("its binary log was in a folder of its own ({})", index.display()))?,
-        None => return Err("it has no binary log".to_owned()),
+    let file = &options.defaults_file;
+    let defaults = Defaults::read(file)
+        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?
+        .with_arguments(&options.extra_args);
+    let base = match defaults.value("log_bin_index").or_else(|| defaults.value("log_bin")) {
+        Some(base) => Path::new(base),
+        // Named after the host then.
+        None if defaults.has("log_bin") => return Err("log-bin has no value in its options".to_owned()),
+        None => Path::new("binlog"),
     };
-    Ok(LogPlaces { data_dir: folder.to_owned(), binlog_index: Some(index), follows: false, ..before })
+    let before = defaults.data_dir().unwrap_or_default();
+    let index = before.join(base).with_extension("index");
+    let name = index
+        .strip_prefix(&before)
+        .map_err(|_| format!("its binary log is in a folder of its own ({})", index.display()))?;
+    Ok(LogPlaces {
+        data_dir: folder.to_owned(),
+        binlog_index: Some(folder.join(name)),
+        relay_log_index: PathBuf::new(),
+        // Whatever is not in its binary log is found missing there.
+        log_replica_updates: true,
+        follows: false,
+        purged: GtidSet::new(),
+        server_uuid: None,
+    })
 }
 
 fn keep(old: &OldData, tail: &BinlogTail, bytes_max: u64) -> Result<PathBuf, String> {
