@@ -8,6 +8,7 @@ mod latency;
 mod numbers;
 mod phases;
 mod picture;
+mod rejoin;
 mod report;
 
 use anyhow::{Context, Result};
@@ -26,7 +27,7 @@ struct Arguments {
     /// The Markdown file; the picture is written beside it, with the ending svg.
     #[arg(long, default_value = "docs/bench.md")]
     out: PathBuf,
-    /// Only these faults, by their names; `idle` and `status` are names, too.
+    /// Only these faults, by their names; `rejoin`, `idle` and `status` are names, too.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// List the names and end.
@@ -42,7 +43,7 @@ impl Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let names = Fault::ALL.iter().map(|fault| fault.name()).chain([idle::NAME, latency::NAME]);
+    let names = Fault::ALL.iter().map(|fault| fault.name()).chain([rejoin::NAME, idle::NAME, latency::NAME]);
     if arguments.list {
         names.for_each(|name| println!("{name}"));
         return Ok(());
@@ -67,6 +68,9 @@ async fn measure(arguments: &Arguments, (base, bins): (Base, Bins)) -> Result<re
     let mut measured = report::Measured::new(&base, arguments.runs);
     for fault in Fault::ALL.into_iter().filter(|fault| arguments.wants(fault.name())) {
         measured.gaps.push(gaps::measure(fault, arguments.runs, &base, &bins).await?);
+    }
+    if arguments.wants(rejoin::NAME) {
+        measured.rejoin = Some(rejoin::measure().await?);
     }
     if arguments.wants(idle::NAME) {
         measured.idle = Some(idle::measure(&base, &bins).await?);

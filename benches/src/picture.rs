@@ -175,6 +175,7 @@ mod tests {
         };
         let measured = Measured {
             gaps: Fault::ALL.map(gap).into(),
+            rejoin: None,
             idle: None,
             latency: None,
             version: "9.7.4".to_owned(),

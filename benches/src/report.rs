@@ -3,7 +3,8 @@
 use crate::gaps::Gaps;
 use crate::idle::Idle;
 use crate::latency::Latency;
-use crate::numbers::shown;
+use crate::numbers::{Numbers, shown};
+use crate::rejoin::Rejoin;
 use std::fmt::Write;
 use std::path::Path;
 use xenon_testkit::Base;
@@ -12,11 +13,16 @@ use xenon_testkit::Base;
 const IDLE_TARGET: (f64, f64) = (0.5, 25.0);
 /// `cluster status`, milliseconds: all up, and not.
 const STATUS_TARGET: (f64, f64) = (100.0, 1_000.0);
+/// Beyond a bare restart, milliseconds.
+const REWOUND_TARGET: f64 = 3_000.0;
+/// Times a bare CLONE.
+const REBUILT_TARGET: f64 = 1.2;
 
 /// Everything that was measured.
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) gaps: Vec<Gaps>,
+    pub(crate) rejoin: Option<Rejoin>,
     pub(crate) idle: Option<Idle>,
     pub(crate) latency: Option<Latency>,
     pub(crate) version: String,
@@ -29,6 +35,7 @@ impl Measured {
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self {
             gaps: Vec::new(),
+            rejoin: None,
             idle: None,
             latency: None,
             version: base.version.clone(),
@@ -54,6 +61,9 @@ pub(crate) fn markdown(measured: &Measured, out: &Path) -> String {
     if !measured.gaps.is_empty() {
         gaps(&mut text, &measured.gaps);
         phases(&mut text, &measured.gaps);
+    }
+    if let Some(rejoin) = &measured.rejoin {
+        rejoins(&mut text, rejoin);
     }
     if let Some(idle) = &measured.idle {
         idle_cost(&mut text, idle);
@@ -126,6 +136,37 @@ fn phases(text: &mut String, gaps: &[Gaps]) {
             gap.phases.longest().map_or_else(String::new, |(name, ms)| format!("{name}, {}", shown(ms)));
         let _ = writeln!(text, "| {} | {} | {longest} |", gap.fault.title(), list.join(" · "));
     }
+    text.push('\n');
+}
+
+fn rejoins(text: &mut String, rejoin: &Rejoin) {
+    let Rejoin { rewound, restarted, rebuilt, cloned } = rejoin;
+    text.push_str(
+        "## Until a node follows again\n\n\
+         A primary dies with a transaction in its binlog that nobody acknowledged, and comes back as a replica (W1). Beside it: the \
+         same server killed and started at once by hand, until it answers. A node is rebuilt from a replica with 260 MB. Beside \
+         it: the server's own CLONE in place and the start after it, until it answers.\n\n\
+         | | median | least | worst | runs | target | |\n|---|--:|--:|--:|--:|---|---|\n",
+    );
+    let mut row = |what: &str, numbers: &Numbers, target: Option<(String, bool)>| {
+        let (target, met) = target.map_or((String::new(), ""), |(target, met)| (target, verdict(met)));
+        let _ = writeln!(
+            text,
+            "| {what} | {} | {} | {} | {} | {target} | {met} |",
+            shown(numbers.median()),
+            shown(numbers.min()),
+            shown(numbers.max()),
+            numbers.values().len()
+        );
+    };
+    let bound = restarted.median() + REWOUND_TARGET;
+    let target = format!("≤ {} (a restart and {})", shown(bound), shown(REWOUND_TARGET));
+    row("crashed primary follows again, rewound", rewound, Some((target, rewound.median() <= bound)));
+    row("a restart without us, until it answers", restarted, None);
+    let bound = cloned.median() * REBUILT_TARGET;
+    let target = format!("≤ {} ({REBUILT_TARGET} × bare CLONE)", shown(bound));
+    row("`rebuildme` until it follows", rebuilt, Some((target, rebuilt.median() <= bound)));
+    row("bare CLONE in place and a start, until it answers", cloned, None);
     text.push('\n');
 }
 
