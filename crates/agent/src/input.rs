@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xenon_api::{Call, Envelope, Reply, StreamRequest};
 use xenon_channel::StreamedAnswer;
-use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, Purged, SleepersSeen, SqlError};
+use xenon_mysql::{ExitRecord, LogPlaces, Mysqld, Places, Purged, SqlError};
 use xenon_plan::Work;
 use xenon_plan::health::Probe;
 use xenon_plan::observation::ServerState;
@@ -51,8 +51,8 @@ pub(crate) enum Input {
     Disk(Box<DiskNews>),
     /// The sessions that were committing when it was asked. `began`: what was asked of another process says nothing.
     Committing { began: Instant, sessions: BTreeSet<u64> },
-    /// Who of the replication threads slept for want of disk space.
-    Woken(Result<SleepersSeen, SqlError>),
+    /// So many replication threads slept for want of disk space, and were woken.
+    Woken(Result<usize, SqlError>),
     /// What clients are doing at the primary (T1).
     Work(Result<Vec<Work>, SqlError>),
     /// Where the server keeps its logs (V4).

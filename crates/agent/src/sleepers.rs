@@ -9,7 +9,7 @@ use crate::input::Input;
 use std::time::Duration;
 use tokio::time::Instant;
 use xenon_api::EventKind;
-use xenon_mysql::{SleepersSeen, SqlError};
+use xenon_mysql::SqlError;
 use xenon_plan::disk::{Disk, DiskReport};
 
 /// Between two tries; each is one cheap question.
@@ -27,7 +27,6 @@ pub(crate) struct Sleepers {
     nobody: u32,
     asking: bool,
     asked: Option<Instant>,
-    seen: SleepersSeen,
 }
 
 impl Sleepers {
@@ -48,11 +47,12 @@ impl Sleepers {
         wakes
     }
 
-    fn on_answer(&mut self, seen: Option<SleepersSeen>) {
+    fn on_answer(&mut self, woken: Option<usize>) {
         self.asking = false;
-        let over = seen.as_ref().is_some_and(SleepersSeen::is_over);
-        self.nobody = if over { self.nobody + 1 } else { 0 };
-        self.seen = seen.unwrap_or_default();
+        match woken {
+            Some(0) => self.nobody += 1,
+            _ => self.nobody = 0,
+        }
         self.was_full &= self.nobody < NOBODY;
     }
 
@@ -65,24 +65,22 @@ impl Sleepers {
 impl Agent {
     pub(crate) fn wake_sleepers(&mut self) {
         let (door, inputs) = (self.means.door.clone(), self.inputs_for_task());
-        let before = std::mem::take(&mut self.watch.sleepers.seen);
         tokio::spawn(async move {
-            let woken = door.wake_sleepers(before, TRY).await;
+            let woken = door.wake_sleepers(TRY).await;
             // The loop is gone: nobody wants to know.
             let _ = inputs.send(Input::Woken(woken)).await;
         });
     }
 
-    pub(crate) fn on_woken(&mut self, result: Result<SleepersSeen, SqlError>) {
-        let seen = match result {
-            Ok(seen) => Some(seen),
+    pub(crate) fn on_woken(&mut self, result: Result<usize, SqlError>) {
+        let woken = match result {
+            Ok(woken) => Some(woken),
             // A server without performance schema: they wake up by themselves.
-            Err(error) if error.code().is_some() => Some(SleepersSeen::default()),
+            Err(error) if error.code().is_some() => Some(0),
             Err(_) => None,
         };
-        let woken = seen.as_ref().map_or(0, |seen| seen.woken);
-        self.watch.sleepers.on_answer(seen);
-        if woken > 0 {
+        self.watch.sleepers.on_answer(woken);
+        if let Some(woken @ 1..) = woken {
             let text = format!(
                 "{woken} replication thread(s) that slept for want of disk space ended (KILL), to be started anew: there is room again"
             );
@@ -108,13 +106,11 @@ mod tests {
         sleepers.on_report(&report(Written::Done));
         assert!(sleepers.may_be_woken(at(2), &Disk::Well));
         assert!(!sleepers.may_be_woken(at(900), &Disk::Well), "one try at a time");
-        let mut woken = SleepersSeen::default();
-        woken.woken = 2;
-        sleepers.on_answer(Some(woken));
+        sleepers.on_answer(Some(2));
         assert_eq!(sleepers.wake_at(), Some(at(502)));
         for round in 2..=5 {
             assert!(sleepers.may_be_woken(at(round * 1000), &Disk::Well), "{round}");
-            sleepers.on_answer(Some(SleepersSeen::default()));
+            sleepers.on_answer(Some(0));
         }
         assert!(!sleepers.may_be_woken(at(9000), &Disk::Well), "nobody sleeps");
         assert_eq!(sleepers.wake_at(), None);

@@ -68,7 +68,6 @@ pub use quarantine::{
     Dropped, DroppedTransaction, QuarantineError, Summary as QuarantineSummary, keep_tail, kept_bytes,
     kind_in_words, quarantine_of,
 };
-pub use sleepers::SleepersSeen;
 pub use stream::{
     CopyPosition, Give, GiveOrder, Kit, StreamError, StreamLimits, Take, Tool, end_marked, find_kit,
     forget_given, give_to_server, make_whole, memory_bytes, prepare_copy, read_position, tidy_copy,

@@ -1,7 +1,7 @@
 //! Looking at a server, and the way to change it.
 
 use crate::servers::with;
-use crate::{Control, DoorOptions, LogPlaces, Places, Purged, SleepersSeen, SqlError};
+use crate::{Control, DoorOptions, LogPlaces, Places, Purged, SqlError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,12 +120,8 @@ impl Door {
     ///
     /// # Errors
     /// Never.
-    pub async fn wake_sleepers(
-        &self,
-        before: SleepersSeen,
-        _deadline: Duration,
-    ) -> Result<SleepersSeen, SqlError> {
-        Ok(before)
+    pub async fn wake_sleepers(&self, _deadline: Duration) -> Result<usize, SqlError> {
+        Ok(0)
     }
 
     /// Returns when the server's process ends; whether there was a session at all, and what ended it.

@@ -22,7 +22,7 @@ pub use process::Mysqld;
 pub use real::{
     Applied, BackupOrigin, BinlogTail, DiskError, DiskLimits, DoorOptions, Dropped, Ensured, ExitRecord,
     ExitSeen, FileRange, Frozen, LogPlaces, MarkerWritten, MysqldOptions, Places, Purged, ReadOnlyOutcome,
-    RescueFiles, RestartDecision, RestartPolicy, Rewind, RewindError, Secret, SeenBy, SleepersSeen, SqlError,
-    StartError, TailTransaction, binlog_tail_outside, folder_of, keep_tail, kept_bytes, kind_in_words,
-    position_on_disk, quarantine_of, relay_ranges,
+    RescueFiles, RestartDecision, RestartPolicy, Rewind, RewindError, Secret, SeenBy, SqlError, StartError,
+    TailTransaction, binlog_tail_outside, folder_of, keep_tail, kept_bytes, kind_in_words, position_on_disk,
+    quarantine_of, relay_ranges,
 };
