@@ -8,7 +8,11 @@ use crate::{Door, SqlError};
 
 const WHAT: &str = "waking replication threads that found no disk space";
 
-/// Receivers, appliers and their workers, under their names from 8.0.26 on and before. The table takes no lock that one of them
+/// Receivers, appliers and their workers, under their names from 8.0.26 on and before. A worker that sleeps while it writes the
+/// binary log has another state, "waiting for handler commit", and is left alone: killed there, its write counts as failed
+/// although there is room, and the server aborts itself (`binlog_error_action`, seen on 9.7.4). It goes on within a minute.
+///
+/// The table takes no lock that one of them
 /// could hold: a receiver that sleeps in its relay log makes `SHOW REPLICA STATUS` wait (seen on 9.7.4).
 const SLEEPERS: &str = "SELECT PROCESSLIST_ID FROM performance_schema.threads \
      WHERE PROCESSLIST_STATE = 'Waiting for disk space' AND NAME REGEXP '^thread/sql/(replica|slave)_(io|sql|worker)$' \
