@@ -12,8 +12,8 @@ const WHAT: &str = "waking replication threads that found no disk space";
 /// binary log has another state, "waiting for handler commit", and is left alone: killed there, its write counts as failed
 /// although there is room, and the server aborts itself (`binlog_error_action`, seen on 9.7.4). It goes on within a minute.
 ///
-/// The table takes no lock that one of them
-/// could hold: a receiver that sleeps in its relay log makes `SHOW REPLICA STATUS` wait (seen on 9.7.4).
+/// The table takes no lock that one of them could hold: a receiver that sleeps in its relay log makes `SHOW REPLICA STATUS`
+/// wait (seen on 9.7.4).
 const SLEEPERS: &str = "SELECT PROCESSLIST_ID FROM performance_schema.threads \
      WHERE PROCESSLIST_STATE = 'Waiting for disk space' AND NAME REGEXP '^thread/sql/(replica|slave)_(io|sql|worker)$' \
      LIMIT 1000";
