@@ -2,6 +2,7 @@
 
 use crate::event::EventPage;
 use crate::job::{BackupOptions, DonorFacts, RebuildOptions, RestoreOptions};
+use crate::report::{Explanation, Report, ReportHead};
 use crate::status::NodeStatus;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -118,6 +119,15 @@ pub enum Request {
         /// How long to wait for a first one, milliseconds, at most 10,000.
         wait_ms: u64,
     },
+    /// The failovers and handovers that this node has told of, newest first.
+    Reports,
+    /// One of them, whole.
+    Report {
+        /// [`ReportHead::id`].
+        id: String,
+    },
+    /// Why each node leads, may lead, or may not.
+    Explain,
 }
 
 impl Request {
@@ -153,6 +163,9 @@ impl Request {
             Request::DonorFacts { .. } => "donor facts",
             Request::MayRebuild { .. } => "may rebuild",
             Request::Events { .. } => "events",
+            Request::Reports => "failover list",
+            Request::Report { .. } => "failover show",
+            Request::Explain => "explain",
         }
     }
 
@@ -163,6 +176,9 @@ impl Request {
             Request::Status
                 | Request::Ping
                 | Request::Events { .. }
+                | Request::Reports
+                | Request::Report { .. }
+                | Request::Explain
                 | Request::DonorFacts { .. }
                 | Request::MayRebuild { .. }
                 | Request::Switchover { dry_run: true, .. }
@@ -198,6 +214,15 @@ pub enum Response {
     },
     /// To [`Request::Events`].
     Events(EventPage),
+    /// To [`Request::Reports`].
+    Reports {
+        /// Newest first.
+        reports: Vec<ReportHead>,
+    },
+    /// To [`Request::Report`].
+    Report(Box<Report>),
+    /// To [`Request::Explain`].
+    Explanation(Explanation),
     /// To [`Request::DonorFacts`].
     Donor(DonorFacts),
     /// To [`Request::Switchover`] with `dry_run`.

@@ -7,6 +7,7 @@
 mod call;
 mod event;
 mod job;
+mod report;
 mod status;
 mod stream;
 
@@ -15,6 +16,9 @@ pub use event::{Event, EventKind, EventPage};
 pub use job::{
     BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions,
     ToolFacts,
+};
+pub use report::{
+    Explanation, NodeExplanation, Report, ReportHead, ReportKind, ReportOutcome, ReportPhase, ReportVote,
 };
 pub use status::{
     BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,

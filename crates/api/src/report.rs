@@ -1,0 +1,127 @@
+//! What came of a failover or a handover, kept on disk for the morning after.
+
+use crate::event::Event;
+use serde::{Deserialize, Serialize};
+use xenon_election::NodeId;
+use xenon_gtid::GtidSet;
+
+/// One failover or handover as the node tells it that became the primary (or gave it up).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What lists show of it.
+    #[serde(flatten)]
+    pub head: ReportHead,
+    /// What spoke for it: what this node saw of the old primary, a sentence each.
+    pub evidence: Vec<String>,
+    /// Who voted how, with the position that it had.
+    pub votes: Vec<ReportVote>,
+    /// Phase by phase, in order.
+    pub phases: Vec<ReportPhase>,
+    /// Transactions fetched from the dead primary's binary log (W2).
+    pub rescued: GtidSet,
+    /// Why nothing could be fetched from there though something was wanted; empty when that is not so.
+    pub rescue_failed: String,
+    /// Transactions that are kept aside in a quarantine and are in the cluster no more (W3), as far as known.
+    pub quarantined: GtidSet,
+    /// What an operator should do now, a sentence each; empty: nothing.
+    pub todo: Vec<String>,
+    /// The events of it on this node, oldest first, bounded.
+    pub events: Vec<Event>,
+}
+
+/// What lists show of a [`Report`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportHead {
+    /// Names it in the cluster: letters, digits and dashes only.
+    pub id: String,
+    /// Whose report it is: the new primary, or who stood and gave up.
+    pub node: NodeId,
+    /// What it is.
+    pub kind: ReportKind,
+    /// How it ended.
+    pub outcome: ReportOutcome,
+    /// The term in which it ended.
+    pub term: u64,
+    /// When it began on this node, milliseconds since 1970 by its own clock.
+    pub began_unix_ms: u64,
+    /// How long it took from this node's first event of it to its end, milliseconds.
+    pub took_ms: f64,
+    /// Why it came to it, as a sentence.
+    pub cause: String,
+    /// The primary before it.
+    pub old_primary: Option<NodeId>,
+    /// Who asked for it (`user@host`), when somebody did.
+    pub by: Option<String>,
+}
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportKind {
+    /// The old primary could not serve any more.
+    Failover,
+    /// Somebody asked for it.
+    Switchover,
+    /// The first primary of a cluster, or the same node again.
+    Start,
+}
+
+/// How a story ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportOutcome {
+    /// The node serves clients as the primary.
+    Promoted,
+    /// It came to nothing here: another one leads, or the old one goes on.
+    GivenUp,
+}
+
+/// One node's vote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportVote {
+    /// Whose.
+    pub node: NodeId,
+    /// In which term.
+    pub term: u64,
+    /// Given.
+    pub granted: bool,
+    /// Why not; empty when it was given.
+    pub why: String,
+    /// What it had received then; `None` = not said.
+    pub received: Option<GtidSet>,
+}
+
+/// One phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportPhase {
+    /// Its name, as in [`crate::TimingStatus::phases`].
+    pub name: String,
+    /// When it ended, milliseconds since the report's beginning.
+    pub at_ms: f64,
+    /// How long it took, milliseconds.
+    pub took_ms: f64,
+}
+
+/// Why each node leads, may lead, or may not, as the answering node knows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The answering node.
+    pub by: NodeId,
+    /// One a member.
+    pub nodes: Vec<NodeExplanation>,
+}
+
+/// One node in an [`Explanation`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeExplanation {
+    /// Which.
+    pub node: NodeId,
+    /// It leads.
+    pub leads: bool,
+    /// It could lead if it came to an election now.
+    pub may_lead: bool,
+    /// Why, a sentence each.
+    pub why: Vec<String>,
+    /// When it was heard last, milliseconds ago; `None` = never, or it is the answering node.
+    pub heard_ms_ago: Option<u64>,
+}
