@@ -8,8 +8,8 @@ import { behindWords } from './topology.js';
 
 /** A change is answered within this, milliseconds, beside what it was told to wait. */
 const CHANGE_MS = 30_000;
-/** What a switchover may be told to wait, seconds. */
-const LONGEST_WAIT_S = 3_600;
+/** What an agent lets a switchover wait, seconds. */
+const LONGEST_WAIT_S = 20;
 
 const METHODS = [
   ['', 'the best that both servers can'],

@@ -1,6 +1,6 @@
 // The page as a whole: who is asked for what, what is kept of it, and when it is shown.
 
-import { Actions } from './actions.js';
+import { Actions, cannotLead } from './actions.js';
 import { ask, Problem, restoreLogin, setLogin, whenLoginRefused } from './api.js';
 import { h, show } from './dom.js';
 import { add, eventsSection } from './events.js';
@@ -192,6 +192,7 @@ function renderHead(cluster, current) {
   const name = cluster.id ? `cluster ${cluster.id.slice(0, 8)}` : '';
   show(at('cluster'), name, cluster.term > 0 && ` · term ${number(cluster.term)}`, state.asked && ` · asked: ${state.asked}`);
   const words = state.link.at === null ? [{ level: 'off', word: 'NOT KNOWN', text: 'no answer yet' }] : cluster.states;
+  at('states').classList.toggle('many', words.length > 1);
   show(at('states'), h('ul', null, words.map((one) => h('li', { key: one.word, class: one.level, title: one.text }, h('strong', null, one.word), h('span', null, cut(one.text, 160))))));
   const age = ageMs();
   const text = age === null ? 'no answer yet' : age < 2_500 ? 'up to date' : `last answer ${span(age / 1000)} ago`;
@@ -225,6 +226,7 @@ function said(problem) {
 /** The other nodes' dashboards, supposed that they listen on the same port. */
 function elsewhere() {
   const links = state.cluster.ids
+    .filter((id) => id !== state.asked)
     .map((id) => /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):\d{1,5}$/i.exec(id)?.[1])
     .filter((host) => host && host.toLowerCase() !== location.hostname.toLowerCase())
     .map((host) => `${location.protocol}//${host}${location.port ? `:${location.port}` : ''}/`);
@@ -252,7 +254,7 @@ function nodeButtons(node) {
   const button = (key, label, run, disabled = off) => h('button', { type: 'button', key, disabled, 'aria-haspopup': 'dialog', on: { click: run } }, label);
   const job = node.status.job;
   return [
-    node.role === 'replica' && button('switchover', 'Make it the primary…', () => actions.switchover(node.id), off || isPaused(state.cluster)),
+    node.role === 'replica' && button('switchover', 'Make it the primary…', () => actions.switchover(node.id), off || isPaused(state.cluster) || cannotLead(node) !== null),
     job?.kind === 'rebuild' && isActive(job)
       ? button('cancel', 'Give its rebuild up…', () => actions.cancelRebuild(node.id))
       : node.role !== 'primary' && button('rebuild', 'Rebuild…', () => actions.rebuild(node.id)),

@@ -105,7 +105,7 @@ export const ROLES = {
  */
 function behind(node, primary, sets) {
   if (!primary || node === primary || !node.answers || !node.executed || !primary.executed) return null;
-  if (node.role === 'witness') return null;
+  if (node.role === 'witness' || !node.status.mysql.alive) return null;
   const retrieved = setOf(node.replication?.retrieved ?? '', sets);
   if (!retrieved) return null;
   const missing = subtract(primary.executed, node.executed);
@@ -120,13 +120,14 @@ function setOf(text, sets) {
 /** What is wrong with a node, worst first: `{ level: 'bad' | 'warn' | 'info', text }`. */
 function findings(node, primary) {
   const { status } = node;
-  if (!node.answers) return [{ level: 'bad', text: `no answer: ${node.error}` }];
+  if (!node.answers) return [{ level: 'bad', text: /^no answer/.test(node.error) ? node.error : `no answer: ${node.error}` }];
   const out = [];
   const say = (level, text) => out.push({ level, text });
+  // The agent's own words first: they say what to do.
+  for (const trouble of status.troubles ?? []) say(isMode(trouble) ? 'warn' : 'bad', trouble);
   if (node.role !== 'witness') serverFindings(node, say);
   if (status.state === 'INVALID') say('bad', 'INVALID: it votes, and never leads, until its errant transactions are dealt with');
   if (node.errant > 0n) say('bad', `${node.errant === 1n ? '1 errant transaction' : `${node.errant} errant transactions`}: the leader does not have ${node.errant === 1n ? 'it' : 'them'}`);
-  for (const trouble of status.troubles ?? []) say(isMode(trouble) ? 'warn' : 'bad', trouble);
   if (node.role === 'replica' && primary && node.replication && !node.source) {
     say('warn', `its source ${node.replication.source} is no member's server`);
   }

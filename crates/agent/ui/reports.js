@@ -16,7 +16,7 @@ export function reportsSection(state, { onOpen }) {
   return [
     h('div', { class: 'section-head' }, h('h2', { id: 'reports-title' }, 'Failovers and switchovers'), reports.length > LISTED && h('p', { class: 'aside' }, `the newest ${LISTED} of ${number(reports.length)}`)),
     state.reports === null && !state.reportsProblem && h('p', { class: 'empty' }, 'Being asked for…'),
-    state.reportsProblem && h('p', { class: 'problem' }, `The reports cannot be shown: ${state.reportsProblem.detail}`),
+    state.reportsProblem && h('p', { class: 'note warn' }, `The reports cannot be shown: ${state.reportsProblem.detail}`),
     state.reports !== null && reports.length === 0 && h('p', { class: 'empty' }, 'There was none yet.'),
     reports.length > 0 &&
       h(

@@ -20,10 +20,10 @@ export function topology(cluster, { actions, onOpen }) {
 function branch({ node, below }, cluster, onOpen, source = null) {
   return h(
     'li',
-    { key: node.id, class: source ? 'below' : 'root' },
+    { key: node.id, class: `stem ${source ? 'below' : 'root'}` },
     source && wire(node),
     card(node, cluster, source, onOpen),
-    below.length > 0 && h('ul', { class: below.length === 1 ? 'single' : null }, below.map((tree) => branch(tree, cluster, onOpen, node))),
+    below.length > 0 && h('ul', { class: 'branch' }, below.map((tree) => branch(tree, cluster, onOpen, node))),
   );
 }
 
@@ -89,7 +89,7 @@ function facts(node, cluster) {
     return out;
   }
   say('Server', mysql.version || '–', node.status.mysqld.running ? '' : ' · stopped', mysql.alive ? (mysql.writable ? ' · read-write' : ' · read-only') : ' · not serving');
-  say('Position', node.transactions === null ? '–' : counted(node.transactions, 'transaction'));
+  say(mysql.alive ? 'Position' : 'Last seen', node.transactions === null ? '–' : counted(node.transactions, 'transaction'));
   if (node.behind) say('Behind', behindWords(node.behind));
   const semiSync = semiSyncWords(node, cluster);
   if (semiSync) say('Semi-sync', semiSync);
@@ -102,7 +102,7 @@ export function behindWords(behind) {
   const parts = [];
   if (behind.fetch > 0n) parts.push(`${number(behind.fetch)} to fetch`);
   if (behind.apply > 0n) parts.push(`${number(behind.apply)} to apply`);
-  return `${number(behind.total)}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`;
+  return parts.length > 0 ? parts.join(', ') : counted(behind.total, 'transaction');
 }
 
 /** What semi-sync does on a node, or nothing where it has no part in it. */
