@@ -24,7 +24,7 @@ export function nodesTable(cluster, { onOpen }) {
 }
 
 function row(node, cluster, onOpen) {
-  const cells = node.status ? cellsOf(node) : COLUMNS.slice(2).map(() => '–');
+  const cells = node.status ? cellsOf(node, cluster) : COLUMNS.slice(2).map(() => '–');
   return h(
     'tr',
     { key: node.id, class: node.current ? null : 'old' },
@@ -34,14 +34,14 @@ function row(node, cluster, onOpen) {
   );
 }
 
-function cellsOf(node) {
+function cellsOf(node, cluster) {
   const { status } = node;
   const { mysql, purge } = status;
   return [
-    `${status.state} · term ${number(status.view_id)} · ${span(status.state_uptime_s)}`,
+    `${status.state} · ${span(status.state_uptime_s)}${status.view_id === cluster.term ? '' : ` · term ${number(status.view_id)}`}`,
     node.role === 'witness' ? 'none' : `${mysql.version || '–'} · ${mysql.alive ? (mysql.writable ? 'read-write' : 'read-only') : 'not serving'}`,
     node.transactions === null || node.role === 'witness' ? '–' : number(node.transactions),
-    node.behind ? behindWords(node.behind) : '–',
+    node.behind ? (node.behind.total === 0n && node.behind.apply === 0n ? '0' : behindWords(node.behind)) : '–',
     node.lagS === null ? '–' : `${node.lagS < 10 && node.lagS % 1 !== 0 ? node.lagS.toFixed(2) : Math.round(node.lagS)} s`,
     threads(node),
     node.role === 'witness' ? '–' : (semiSyncWords(node) ?? '–'),
@@ -58,6 +58,6 @@ export function threads(node) {
 }
 
 function binlogs(mysql, purge) {
-  const at = mysql.binlog_file ? `${mysql.binlog_file}:${mysql.binlog_position}` : '–';
-  return purge?.files > 0 ? `${at} · ${number(purge.files)} files, ${bytes(purge.bytes)}` : at;
+  const newest = mysql.binlog_file || '–';
+  return purge?.files > 0 ? `${newest} · ${number(purge.files)} files · ${bytes(purge.bytes)}` : newest;
 }

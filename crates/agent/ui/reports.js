@@ -68,7 +68,7 @@ export function reportBody(report) {
     votes(report.votes ?? []),
     h('h3', null, 'Data'),
     h('dl', { class: 'pairs' }, pair('Rescued from the old primary', amount(report.rescued, 'nothing had to be')), report.rescue_failed && pair('Rescue failed', report.rescue_failed), pair('Kept aside in quarantine', amount(report.quarantined, 'nothing'))),
-    (report.events ?? []).length > 0 && h('details', null, h('summary', null, `The events of it (${number(report.events.length)})`), h('ol', { class: 'events inline' }, report.events.slice(0, 500).map((event, at) => eventRow(event, `${at}`)))),
+    (report.events ?? []).length > 0 && h('details', null, h('summary', null, `The events of it (${number(report.events.length)})`), h('ol', { class: 'events' }, report.events.slice(0, 500).map((event, at) => eventRow(event, `${at}`)))),
   ];
 }
 

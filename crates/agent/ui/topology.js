@@ -12,9 +12,14 @@ export function topology(cluster, { actions, onOpen }) {
   return [
     h('div', { class: 'section-head' }, h('h2', { id: 'topology-title' }, 'Topology'), h('div', { class: 'buttons' }, actions)),
     isTree && h('ul', { class: 'tree', 'aria-label': 'Who replicates from whom' }, branch(first, cluster, onOpen)),
-    alone.length > 0 && h('h3', { class: 'aside-title' }, isTree ? 'Not replicating' : 'Nodes'),
+    alone.length > 0 && h('h3', { class: 'aside-title' }, titleOf(alone, isTree)),
     alone.length > 0 && h('ul', { class: 'tree alone' }, alone.map((tree) => branch(tree, cluster, onOpen))),
   ];
+}
+
+function titleOf(alone, isTree) {
+  if (!isTree) return 'Nodes';
+  return alone.every(({ node }) => node.role === 'witness') ? 'Beside it' : 'Not replicating';
 }
 
 function branch({ node, below }, cluster, onOpen, source = null) {
@@ -30,7 +35,7 @@ function branch({ node, below }, cluster, onOpen, source = null) {
 /** The line from a replica to its source. The label says in words what its colour says. */
 function wire(node) {
   const { state, words } = wireState(node);
-  return h('div', { class: `wire ${state}` }, h('span', { class: 'wire-label' }, h('span', { 'aria-hidden': 'true' }, state === 'broken' ? '✕ ' : '▲ '), words));
+  return h('div', { class: `wire ${state}` }, h('span', { class: 'wire-label' }, h('span', { 'aria-hidden': 'true' }, state === 'broken' ? '✕ ' : '▲ '), node.current ? words : `was: ${words}`));
 }
 
 function wireState(node) {
@@ -76,7 +81,7 @@ export function roleWord(node) {
 function stateWord(node) {
   if (!node.answers) return null;
   const { state } = node.status;
-  const said = { primary: 'LEADER', replica: 'FOLLOWER', idle: 'IDLE', learner: 'LEARNER', leader: 'LEADER' }[node.role];
+  const said = { primary: 'LEADER', replica: 'FOLLOWER', idle: 'IDLE', learner: 'LEARNER', leader: 'LEADER', witness: 'FOLLOWER' }[node.role];
   return state === said ? null : state;
 }
 
