@@ -2,6 +2,7 @@
 
 mod address;
 mod agent;
+mod audit;
 mod backup;
 mod boot;
 mod calls;
@@ -16,6 +17,7 @@ mod faults;
 mod hands;
 mod hooks;
 mod input;
+mod keeper;
 mod legacy;
 mod life;
 mod local;
@@ -25,6 +27,7 @@ mod observer;
 mod peers;
 mod purge;
 mod rebuild;
+mod reports;
 mod rescue;
 mod rewind;
 mod saver;
@@ -36,6 +39,7 @@ mod store;
 mod streams;
 mod switchover;
 mod tail;
+mod telling;
 mod troubles;
 mod worker;
 
