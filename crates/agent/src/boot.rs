@@ -208,7 +208,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     agent.clean_up_backup();
     signals.report(inputs);
     agent.carry_out(first).await;
-    agent.run(inbox).await;
+    // All that the agent owns is in it.
+    Box::pin(agent.run(inbox)).await;
     server.shutdown().await;
     events.keeper().flush();
     Ok(())

@@ -415,7 +415,7 @@ impl Agent {
 
     fn amend(&self, node: &NodeId, learnt: &Learnt) -> bool {
         let Learnt { what, quarantined, decide } = learnt;
-        let back = !self.past.away.as_ref().is_some_and(|away| away == node);
+        let back = self.past.away.as_ref().is_none_or(|away| away != node);
         self.events.amend_report(
             |report| {
                 report.head.outcome == ReportOutcome::Promoted
