@@ -325,7 +325,7 @@ impl Shelf {
                 break;
             }
         }
-        picked
+        query.pick(picked)
     }
 
     /// What lists show of the reports.

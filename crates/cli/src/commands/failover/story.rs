@@ -18,13 +18,13 @@ const SET: usize = 60;
 pub(super) fn told(report: &Report) -> String {
     let mut text = String::new();
     title(report, &mut text);
+    todo(report, &mut text);
     let evidence = report.evidence.iter().map(String::as_str);
     list("Evidence", evidence, &mut text);
     votes(report, &mut text);
     phases(report, &mut text);
     kept(report, &mut text);
     list("Afterwards", report.aftermath.iter().map(String::as_str), &mut text);
-    todo(report, &mut text);
     events(report, &mut text);
     text
 }
