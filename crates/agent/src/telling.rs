@@ -152,6 +152,8 @@ impl Agent {
                 };
                 self.events.story(|story| story.evidence(said));
             }
+            // Once it is won, others refuse because they follow already: that says nothing of how they would have voted.
+            Message::VoteReply { refusal: Some(_), .. } if self.core.state() == State::Leader => {}
             Message::VoteReply { term, refusal } => {
                 let granted = matches!(refusal, None | Some(Refusal::Doubtful { .. }));
                 let why = refusal.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -285,7 +287,7 @@ impl Agent {
                 .cloned()
                 .collect();
             for node in silent {
-                let why = "had not answered by then".to_owned();
+                let why = "had not answered when the election was won".to_owned();
                 story.vote(ReportVote { node, term, granted: false, why, received: None });
             }
         }

@@ -49,8 +49,10 @@ pub(crate) fn datetime(text: &str) -> Result<u64, String> {
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a time span like 90s, 30m, 1h or 2d".to_owned();
     // Days have 24 hours here.
-    let hours =
-        |days: &str| Some(SignedDuration::from_hours(days.trim().parse::<i64>().ok()?.checked_mul(24)?));
+    let hours = |days: &str| {
+        let days = days.trim().parse::<u16>().ok()?;
+        Some(SignedDuration::from_hours(i64::from(days) * 24))
+    };
     let span = match text.trim().strip_suffix('d') {
         Some(days) => hours(days).ok_or_else(wrong)?,
         None => text.parse::<SignedDuration>().map_err(|_| wrong())?,

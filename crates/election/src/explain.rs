@@ -280,8 +280,14 @@ impl Election {
             }
             _ => "it has the most of those that may lead",
         };
-        let alone = self.succession(leader).len() == 1;
-        let than = if alone { "and no other may lead" } else { "and comes before the others (V7, V8)" };
+        let order = self.succession(leader);
+        let than = match order.iter().find(|id| **id != next) {
+            None => "and no other may lead".to_owned(),
+            Some(_) if order.first() == Some(&next) => {
+                "and comes first by priority and by what is left to apply (V8)".to_owned()
+            }
+            Some(other) => format!("and was seen to have received more than {other} at the last looks (V7)"),
+        };
         let (heard, majority) = (self.heard_voters(config, leader).len(), config.majority());
         let host = match heard >= majority {
             true => format!(

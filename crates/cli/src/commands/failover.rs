@@ -33,8 +33,8 @@ pub(crate) enum FailoverCommand {
 }
 
 /// What is shown of what the nodes tell before and after a report, milliseconds.
-const BEFORE_MS: u64 = 2_000;
-const AFTER_MS: u64 = 10_000;
+const BEFORE_MS: u64 = 500;
+const AFTER_MS: u64 = 5_000;
 
 pub(crate) async fn run(command: FailoverCommand, config: Option<&Path>, output: Output) -> Outcome {
     let session = Session::open(config)?;

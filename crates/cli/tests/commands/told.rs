@@ -12,6 +12,8 @@ use xenon_election::NodeId;
 
 /// 2026-11-28 08:43:12.345 UTC.
 const BEGAN: u64 = 1_795_855_392_345;
+/// 2020-01-01 10:00:12.345 UTC.
+const OLD: u64 = 1_577_872_812_345;
 const SERVER: &str = "4e11fa47-71ca-11e1-9e33-c80aa9429562";
 
 /// As [`Stage::run`], in a zone that the test knows.
@@ -230,16 +232,16 @@ fn events_of_all_nodes_by_time() {
         (0, 2, EventKind::Trouble, "DEGRADED: \u{1b}[2J"),
         (1, 3_600_000, EventKind::Operator, "cluster pause, asked by root@db1 (10.0.0.9)"),
     ] {
-        stage.agents[place].event_at(BEGAN + after, kind, text);
+        stage.agents[place].event_at(OLD + after, kind, text);
     }
     let ids = stage.ids();
     let outcome = told(&stage, 1, "cluster events");
-    let line = |time: &str, place: usize, rest: &str| format!("2026-11-28 {time}  {}  {rest}\n", ids[place]);
+    let line = |time: &str, place: usize, rest: &str| format!("2020-01-01 {time}  {}  {rest}\n", ids[place]);
     let lines = [
-        line("08:43:12.345", 0, "mysqld    mysqld has died"),
-        line("08:43:12.347", 0, "trouble   DEGRADED:  [2J"),
-        line("08:43:12.349", 1, "election  standing in term 5"),
-        line("09:43:12.345", 1, "operator  cluster pause, asked by root@db1 (10.0.0.9)"),
+        line("10:00:12.345", 0, "mysqld    mysqld has died"),
+        line("10:00:12.347", 0, "trouble   DEGRADED:  [2J"),
+        line("10:00:12.349", 1, "election  standing in term 5"),
+        line("11:00:12.345", 1, "operator  cluster pause, asked by root@db1 (10.0.0.9)"),
     ];
     assert_eq!((outcome.out, outcome.err), (lines.concat(), String::new()));
     assert_eq!(told(&stage, 0, "cluster events --limit 1").out, lines[3]);
@@ -252,17 +254,17 @@ fn events_of_all_nodes_by_time() {
     let json = told(&stage, 0, "cluster events --kind operator -o json").json();
     assert_eq!(
         (json["kind"].as_str(), json["unix_ms"].as_u64()),
-        (Some("operator"), Some(BEGAN + 3_600_000))
+        (Some("operator"), Some(OLD + 3_600_000))
     );
 
     let log = |words: &str| told(&stage, 0, &format!("cluster log {words}"));
     assert_eq!(log("").out, lines.concat());
-    assert_eq!(log("--start-datetime '2026-11-28 08:43:13'").out, lines[3]);
-    assert_eq!(log("--stop-datetime='2026-11-28 08:43:13' --grep DIED").out, lines[0]);
+    assert_eq!(log("--start-datetime '2020-01-01 10:00:13'").out, lines[3]);
+    assert_eq!(log("--stop-datetime='2020-01-01 10:00:13' --grep DIED").out, lines[0]);
     let old = log("--logdir /var/log/xenon");
     assert_eq!(old.out, lines.concat());
     assert!(old.err.contains("--logdir is not needed"), "{}", old.err);
-    let wrong = log("--start-datetime '2026-11-28' --stop-datetime '2026-11-27'");
+    let wrong = log("--start-datetime '2020-01-02' --stop-datetime '2020-01-01'");
     assert_eq!(wrong.code, 2, "{wrong:?}");
     assert_eq!(log("--start-datetime yesterday").code, 2);
     assert_eq!(told(&stage, 0, "cluster events --kind nonsense").code, 2);
