@@ -1,11 +1,14 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Five of its files are others here: `hands` has no disks to copy to, `http` hears nobody, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Six of its files are others here: `hands` has no disks to copy to, `http` hears nobody, [`chance`] is seeded, `keeper` keeps
+//! no events, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
 #[path = "../../crates/agent/src/address.rs"]
 mod address;
+#[path = "../../crates/agent/src/audit.rs"]
+mod audit;
 #[path = "../../crates/agent/src/agent.rs"]
 mod agent;
 #[path = "../../crates/agent/src/backup.rs"]
@@ -36,6 +39,7 @@ mod hooks;
 mod http;
 #[path = "../../crates/agent/src/input.rs"]
 mod input;
+mod keeper;
 #[path = "../../crates/agent/src/legacy.rs"]
 mod legacy;
 #[path = "../../crates/agent/src/life.rs"]
@@ -54,6 +58,8 @@ mod purge;
 mod rebuild;
 #[path = "../../crates/agent/src/rescue.rs"]
 mod rescue;
+#[path = "../../crates/agent/src/reports.rs"]
+mod reports;
 #[path = "../../crates/agent/src/rewind.rs"]
 mod rewind;
 mod saver;
@@ -73,6 +79,8 @@ mod streams;
 mod switchover;
 #[path = "../../crates/agent/src/tail.rs"]
 mod tail;
+#[path = "../../crates/agent/src/telling.rs"]
+mod telling;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

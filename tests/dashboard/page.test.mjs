@@ -144,7 +144,14 @@ story('events: live, bounded, filtered, held, and none twice after a break', asy
   server.happen('step', 'unseen for now');
   await page.getByRole('button', { name: 'Go on (1 new)' }).click();
   await rows.first().getByText('unseen for now').waitFor();
-  // The agent starts anew, and counts anew.
+  // The agent starts anew, and goes on counting.
+  scene.agentStarted += 1;
+  server.cutStreams();
+  server.happen('agent', 'the same log');
+  await rows.first().getByText('the same log').waitFor();
+  const again = await rows.allTextContents();
+  assert.equal(new Set(again).size, again.length, 'one is there twice');
+  // It has lost its events, and counts anew.
   scene.agentStarted += 1;
   scene.events = [{ seq: 1, unix_ms: Date.now(), node: ids()[0], kind: 'agent', text: 'a new agent' }];
   server.cutStreams();

@@ -2,6 +2,7 @@
 
 mod address;
 mod agent;
+mod audit;
 mod backup;
 mod boot;
 mod calls;
@@ -17,6 +18,7 @@ mod hands;
 mod hooks;
 mod http;
 mod input;
+mod keeper;
 mod legacy;
 mod life;
 mod local;
@@ -26,6 +28,7 @@ mod observer;
 mod peers;
 mod purge;
 mod rebuild;
+mod reports;
 mod rescue;
 mod rewind;
 mod saver;
@@ -37,6 +40,7 @@ mod store;
 mod streams;
 mod switchover;
 mod tail;
+mod telling;
 mod troubles;
 mod worker;
 

@@ -90,8 +90,8 @@ const explain = new Poller('/api/v1/explain', {
 });
 
 const feed = new EventFeed({
-  onEvents: (events, { gap, agent }) => {
-    add(state.events, events, agent);
+  onEvents: (events, { gap }) => {
+    add(state.events, events);
     state.gap ||= gap;
     // Reports are written when a story ends; asked for a little later, for the end may still be under way.
     if (events.some((event) => event.kind === 'election' || event.kind === 'handover')) soon();

@@ -9,11 +9,18 @@ export const KINDS = ['election', 'step', 'mysqld', 'config', 'handover', 'opera
 
 const rows = new WeakMap();
 
-/** Adds events to a list that is newest first, and keeps it bounded. Gives the list. */
-export function add(list, events, agent) {
-  for (const event of events) list.unshift({ ...event, key: `${agent}-${event.seq}` });
+/**
+ * Adds events to a list that is newest first, each once, and keeps it bounded. Whether an agent that has started anew goes on
+ * counting or begins again, its events are told apart by number and time.
+ */
+export function add(list, events) {
+  const there = new Set(list.map((event) => event.key));
+  const fresh = events.map((event) => ({ ...event, key: `${event.seq}-${event.unix_ms}` })).filter((event) => !there.has(event.key));
+  if (fresh.length === 0) return;
+  list.unshift(...fresh.reverse());
+  // What comes in again after a break may be older than what is there. Times of one agent's clock, in the order of its events.
+  list.sort((a, b) => b.unix_ms - a.unix_ms || b.seq - a.seq);
   list.length = Math.min(list.length, EVENTS_MAX);
-  return list;
 }
 
 /** Those that the filter lets through. */

@@ -124,7 +124,7 @@ export class EventFeed {
     }
   }
 
-  /** What there is, and what a stream has missed. A restarted agent counts its events anew. */
+  /** What there is, and what a stream has missed. A restarted agent may count its events anew, so it is asked for all of them. */
   async page(round) {
     for (let pages = 0; pages < 20; pages += 1) {
       const { value } = await ask(`/api/v1/events?after=${this.after}&limit=500`);
@@ -143,7 +143,7 @@ export class EventFeed {
   take(events, gap = false) {
     const fresh = events.filter((event) => Number.isSafeInteger(event?.seq) && event.seq > this.after);
     if (fresh.length > 0) this.after = fresh[fresh.length - 1].seq;
-    if (fresh.length > 0 || gap) this.onEvents(fresh, { gap, agent: this.agent });
+    if (fresh.length > 0 || gap) this.onEvents(fresh, { gap });
   }
 
   /** True when it was a stream that ended, false when there is none to be had. */
