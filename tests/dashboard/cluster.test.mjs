@@ -59,7 +59,7 @@ async function story() {
   say('the killed one follows again');
   await page.locator('#reports').getByRole('row', { name: new RegExp(`${primary.id}.*${next.id}`) }).getByRole('button').first().click(PATIENCE);
   await page.locator('#sheet .timeline .bar').first().waitFor(PATIENCE);
-  await page.locator('#sheet').getByText('Votes').waitFor();
+  await page.locator('#sheet').getByRole('heading', { name: 'Votes' }).waitFor();
   await picture('report');
   await page.keyboard.press('Escape');
   say('its report is there');
