@@ -211,3 +211,27 @@ async fn hang(story: &Story, haproxy: Option<&Haproxy>, leader: usize) -> Result
 async fn mysqld_is_known_to_hang(cluster: &LocalCluster, node: usize) -> Result<bool> {
     Ok(health(cluster, node, "/health").await?.status == 503)
 }
+
+/// keepalived itself reads the sample; what it does not understand it tells.
+#[test]
+fn keepalived_understands_the_sample() -> Result<()> {
+    let program = std::path::Path::new("/usr/sbin/keepalived");
+    if !program.is_file() {
+        println!("skipped: keepalived is not installed here");
+        return Ok(());
+    }
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/samples/keepalived.conf");
+    // Some versions end with a signal to their own process group after this check, so only their words count.
+    let told = |file: &std::path::Path| -> Result<String> {
+        use std::os::unix::process::CommandExt;
+        let mut command = std::process::Command::new(program);
+        command.args(["--config-test", "--log-console", "--use-file"]).arg(file).process_group(0);
+        let output = command.output()?;
+        Ok(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let broken = tempfile::NamedTempFile::new()?;
+    std::fs::write(broken.path(), std::fs::read_to_string(sample)?.replace("fall 1", "falls 1"))?;
+    ensure!(told(broken.path())?.contains("falls"), "keepalived tells nothing of a mistake");
+    assert_eq!(told(std::path::Path::new(sample))?, "");
+    Ok(())
+}

@@ -9,18 +9,18 @@ use xenon_testkit::{LocalCluster, Node, Sql};
 
 const STATEMENT: Duration = Duration::from_secs(20);
 
-pub struct Haproxy {
+pub(crate) struct Haproxy {
     child: Child,
     /// What a client takes for the primary.
     front: Node,
 }
 
 /// A client's session that was there before something happened.
-pub struct Session(Sql);
+pub(crate) struct Session(Sql);
 
 impl Haproxy {
     /// `None` when it is not installed.
-    pub async fn start(cluster: &LocalCluster) -> Result<Option<Haproxy>> {
+    pub(crate) async fn start(cluster: &LocalCluster) -> Result<Option<Haproxy>> {
         let places = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/haproxy"];
         let Some(program) = places.iter().map(Path::new).find(|path| path.is_file()) else {
             println!("skipped: HAProxy is not installed here (as root: scripts/setup)");
@@ -44,7 +44,7 @@ impl Haproxy {
     }
 
     /// Waits until a new client through it can write.
-    pub async fn serves(&self, cluster: &LocalCluster, bound: Duration) -> Result<()> {
+    pub(crate) async fn serves(&self, cluster: &LocalCluster, bound: Duration) -> Result<()> {
         let begun = Instant::now();
         let served = cluster
             .wait_until(bound, "a client through HAProxy is served", async || {
@@ -58,7 +58,7 @@ impl Haproxy {
         served.map(drop)
     }
 
-    pub async fn session(&self, cluster: &LocalCluster) -> Result<Session> {
+    pub(crate) async fn session(&self, cluster: &LocalCluster) -> Result<Session> {
         let mut sql = Sql::connect(&self.front, &cluster.accounts().app).await?;
         sql.run("INSERT INTO app.through () VALUES ()", STATEMENT).await?;
         Ok(Session(sql))
@@ -74,7 +74,7 @@ impl Drop for Haproxy {
 
 impl Session {
     /// Its next statement fails within the bound, instead of waiting for a server that will never answer.
-    pub async fn ends(mut self, bound: Duration) -> Result<()> {
+    pub(crate) async fn ends(mut self, bound: Duration) -> Result<()> {
         let begun = Instant::now();
         while begun.elapsed() < bound {
             let statement = "INSERT INTO app.through () VALUES ()";
