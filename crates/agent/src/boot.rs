@@ -15,7 +15,7 @@ use crate::rewind::Comeback;
 use crate::signals::Signals;
 use crate::store::Store;
 use crate::worker::Means;
-use crate::{legacy, mysqld, observer, peers};
+use crate::{http, legacy, mysqld, observer, peers};
 use anyhow::{Context, anyhow};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -166,6 +166,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
             None
         }
     };
+    let http = http::start(&config, inputs.clone(), client.clone());
     let mut agent = Agent {
         config_path: path.display().to_string(),
         core,
@@ -195,6 +196,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         switchover: None,
         stopping: None,
         stop_again: None,
+        http,
         config,
     };
     if let Some(mysqld) = found {
