@@ -24,5 +24,7 @@ pub(crate) fn start(_: &Config, _: mpsc::Sender<Input>, _: Client) -> Option<Out
 }
 
 impl Agent {
-    pub(crate) fn publish(&mut self) {}
+    pub(crate) fn publish(&mut self) {
+        let _ = (self.clock.lease_until(), self.local.looked);
+    }
 }

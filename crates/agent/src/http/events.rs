@@ -38,6 +38,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
     Asked(query): Asked<EventsQuery>,
 ) -> Result<Response, Problem> {
+    query.check()?;
     let after = match headers.get("last-event-id") {
         None => query.after,
         Some(id) => id.to_str().ok().and_then(|id| id.trim().parse().ok()).ok_or_else(|| {

@@ -20,6 +20,7 @@ mod routes;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod ui;
 mod view;
 
@@ -85,6 +86,21 @@ impl Drop for Outlet {
     }
 }
 
+impl App {
+    fn new(config: &Config, inputs: mpsc::Sender<Input>, client: Client, view: watch::Receiver<View>) -> App {
+        let lease = Duration::from_millis(config.timers().lease_ms);
+        let inner = Inner {
+            asker: Asker::new(NodeId::new(config.server.endpoint.to_string()), inputs, client),
+            logins: Logins::new(config),
+            limits: Limits::default(),
+            view,
+            view_max_age: lease.max(view::MAX_AGE_LEAST),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        };
+        App { inner: Arc::new(inner) }
+    }
+}
+
 /// Starts the task when the config asks for it.
 pub(crate) fn start(config: &Config, inputs: mpsc::Sender<Input>, client: Client) -> Option<Outlet> {
     if !config.server.enable_apis {
@@ -93,18 +109,13 @@ pub(crate) fn start(config: &Config, inputs: mpsc::Sender<Input>, client: Client
     let lease = Duration::from_millis(config.timers().lease_ms);
     let (view, views) = watch::channel(View::unknown(Instant::now()));
     let (told, trouble) = watch::channel(None);
-    let app = App {
-        inner: Arc::new(Inner {
-            asker: Asker::new(NodeId::new(config.server.endpoint.to_string()), inputs, client),
-            logins: Logins::new(config),
-            limits: Limits::default(),
-            view: views,
-            view_max_age: lease.max(view::MAX_AGE_LEAST),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-        }),
-    };
+    let app = App::new(config, inputs, client, views);
     let address = config.server.peer_address.clone();
-    let task = tokio::spawn(listen::run(address, routes::router(app), told)).abort_handle();
+    let files = match (&config.server.api_tls_cert, &config.server.api_tls_key) {
+        (Some(cert), Some(key)) => Some(tls::Files { cert: cert.clone(), key: key.clone() }),
+        _ => None,
+    };
+    let task = tokio::spawn(listen::run(address, files, routes::router(app), told)).abort_handle();
     let every = (lease / 4).clamp(Duration::from_millis(20), Duration::from_millis(250));
     Some(Outlet { view, trouble, every, published: Instant::now(), known: Known::default(), task })
 }

@@ -11,6 +11,8 @@ use std::cmp::Reverse;
 use xenon_api::{MemberStatus, NodeStatus, ReportHead, Request, Response as Said};
 use xenon_election::NodeId;
 
+/// Events in one page.
+const PAGE_MAX: usize = 500;
 /// Who asks, in calls that are not noted.
 const WHO: &str = "http";
 
@@ -51,7 +53,6 @@ pub(crate) struct Reports {
     /// Newest first.
     pub(crate) reports: Vec<ReportHead>,
     /// Members that did not answer, so that theirs are missing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(crate) unanswered: Vec<NodeId>,
 }
@@ -76,6 +77,17 @@ pub(crate) struct EventsQuery {
     #[serde(default)]
     #[cfg_attr(test, schemars(range(min = 1, max = 500)))]
     pub(crate) limit: Option<usize>,
+}
+
+impl EventsQuery {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        match self.limit {
+            Some(limit) if !(1..=PAGE_MAX).contains(&limit) => {
+                Err(Problem::bad_request("limit is out of bounds", "give 1 to 500, or leave it out"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 type Answer = Result<Response, Problem>;
@@ -123,9 +135,7 @@ pub(super) async fn explain(State(app): State<App>) -> Answer {
 }
 
 pub(super) async fn events(State(app): State<App>, Asked(query): Asked<EventsQuery>) -> Answer {
-    if query.limit == Some(0) {
-        return Err(Problem::bad_request("limit is 0", "give 1 to 500, or leave it out"));
-    }
+    query.check()?;
     let request = Request::Events { after: query.after, wait_ms: 0 };
     match app.inner.asker.here(request, WHO, LOOK).await? {
         Said::Events(mut page) => {
