@@ -9,11 +9,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
-use xenon_testkit::LocalCluster;
-use xenon_tests::{COMES_UP, Story, make_private, options};
+use xenon_tests::{COMES_UP, Story, options};
 
-/// Port of the HTTP API, at the address of each node.
-const PORT: u16 = 6060;
 /// A browser's script ends within this.
 const SCRIPT: Duration = Duration::from_secs(280);
 
@@ -55,35 +52,18 @@ async fn run(browser: &Path, script: &str, long: bool, input: &Value) -> Result<
     Ok(())
 }
 
-/// Switches the HTTP API on in the files of every node.
-fn serve_http(cluster: &LocalCluster) -> Result<()> {
-    for node in cluster.nodes() {
-        let path = node.config();
-        let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
-        let Some(server) = config.get_mut("server").and_then(Value::as_object_mut) else {
-            bail!("{} has no section server", path.display());
-        };
-        server.insert("enable-apis".to_owned(), json!(true));
-        server.insert("peer-address".to_owned(), json!(format!("{}:{PORT}", node.address)));
-        std::fs::write(&path, serde_json::to_string_pretty(&config)?)?;
-        make_private(&path)?;
-    }
-    Ok(())
-}
-
 async fn before_real_servers(long: bool) -> Result<()> {
     let Some(browser) = browser() else { return Ok(()) };
-    let cluster = LocalCluster::create(options(3)?)?;
-    serve_http(&cluster)?;
-    let leader = cluster.serve(COMES_UP).await?;
-    let story = Story::of(cluster).await?;
+    let mut options = options(3)?;
+    options.agent_keys.push(("server".to_owned(), "enable-apis".to_owned(), true.into()));
+    let (story, leader) = Story::begin_with(options, COMES_UP).await?;
     let nodes = story.cluster.nodes();
     let admin = story.cluster.accounts().admin;
     let (before, from) = nodes.split_at(leader);
     let told: Vec<Value> = from
         .iter()
         .chain(before)
-        .map(|node| json!({ "id": node.id(), "url": format!("http://{}:{PORT}/", node.address) }))
+        .map(|node| json!({ "id": node.id(), "url": format!("http://{}/", node.http()) }))
         .collect();
     let input = json!({
         "nodes": told,

@@ -1,7 +1,7 @@
 // All nodes as one dense table, to compare them by eye.
 
 import { h } from './dom.js';
-import { bytes, number, span } from './format.js';
+import { bytes, counted, number, span } from './format.js';
 import { behindWords, mark, roleWord, semiSyncWords } from './topology.js';
 
 const COLUMNS = ['Node', 'Role', 'Raft', 'Server', 'Position', 'Behind', 'Lag', 'Receiver / applier', 'Semi-sync', 'Errant', 'Binlogs', 'Agent'];
@@ -59,5 +59,5 @@ export function threads(node) {
 
 function binlogs(mysql, purge) {
   const newest = mysql.binlog_file || '–';
-  return purge?.files > 0 ? `${newest} · ${number(purge.files)} files · ${bytes(purge.bytes)}` : newest;
+  return purge?.files > 0 ? `${newest} · ${counted(purge.files, 'file')} · ${bytes(purge.bytes)}` : newest;
 }

@@ -109,13 +109,29 @@ export function timeline(phases, tookMs) {
   );
 }
 
+/** What the names of phases stand for, as far as a reader may wonder. */
+const PHASES = {
+  detected: 'the old primary was found to be gone',
+  frozen: 'receiver stopped, position read',
+  rescued: 'the old primary’s last transactions were fetched',
+  elected: 'a majority has voted',
+  'wait-applied': 'everything received was applied',
+  'stop-replication': 'it follows nobody any more',
+  'semi-sync-source-on': 'commits wait for acknowledgements',
+  'allow-own-writes': 'the agent itself may write, clients may not yet',
+  'ensure-account': 'the replication account was made right',
+  'write-marker': 'the marker of the term was acknowledged',
+  'set-variables': 'the primary’s variables were set',
+  open: 'clients can write',
+};
+
 function phaseRow(phase, at, end) {
   const width = Math.max(0.6, (phase.took_ms / end) * 100);
   const x = Math.min(100 - width, Math.max(0, ((phase.at_ms - phase.took_ms) / end) * 100));
   return h(
     'tr',
     { key: `${at}` },
-    h('th', { scope: 'row' }, phase.name),
+    h('th', { scope: 'row' }, phase.name, Object.hasOwn(PHASES, phase.name) && h('span', { class: 'gloss' }, PHASES[phase.name])),
     h('td', { class: 'number' }, millis(phase.took_ms)),
     h('td', { class: 'number' }, millis(phase.at_ms)),
     h('td', { class: 'bars' }, h('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, h('rect', { class: 'rail', x: 0, y: 4.5, width: 100, height: 1 }), h('rect', { class: 'bar', x: x.toFixed(3), y: 1, width: width.toFixed(3), height: 8 }))),

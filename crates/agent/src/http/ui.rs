@@ -97,11 +97,23 @@ mod tests {
         for (name, kind, _) in ASSETS {
             let of_svg = "http://www.w3.org/2000/svg";
             let text = text(name).replace(of_svg, "");
-            for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+            for word in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+            {
                 assert!(!text.contains(word), "{name} has {word}");
             }
             if [HTML, CSS, SVG].contains(kind) {
-                for word in ["http:", "https:", "//", "@import", "url(", "<style", " style=", " onclick", "javascript:"] {
+                for word in [
+                    "http:",
+                    "https:",
+                    "//",
+                    "@import",
+                    "url(",
+                    "<style",
+                    " style=",
+                    " onclick",
+                    "javascript:",
+                ] {
                     assert!(!text.contains(word), "{name} has {word}");
                 }
             }
