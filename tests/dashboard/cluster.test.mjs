@@ -91,7 +91,12 @@ async function story() {
   say('switched over by keyboard');
 
   // Looked at by people, and shown in the guide.
-  await page.evaluate(() => scrollTo(0, 0));
+  await page.locator('#reports').getByRole('row', { name: /Switchover/ }).waitFor(PATIENCE);
+  await page.setViewportSize({ width: 1400, height: 1010 });
+  await page.evaluate(() => {
+    document.activeElement.blur();
+    scrollTo(0, 0);
+  });
   await picture('dashboard');
 
   if (LONG) await nightly(page, { primary, asked, third, card, state, picture });

@@ -18,7 +18,7 @@ export function status(at, count = 3) {
     members: ids(count).map((id) => ({ id, standing: 'voter', priority: 1 })),
     mysqld: { running: true, pid: 2400 + at, monitor: true, last_error: '', starts: 1 },
     mysql: {
-      alive: true, writable: leads, address: `10.0.0.${at + 1}:3306`, version: '9.7.4', server_uuid: UUIDS[at], executed, purged: '',
+      alive: true, writable: leads, address: `10.0.0.${at + 1}:3306`, version: '9.7.4', server_uuid: UUIDS[at] ?? `97d1c0aa-eb0a-11f1-b000-02fc0000000${at}`, executed, purged: '',
       marker: 4, binlog_file: 'binlog.000012', binlog_position: 48_210_377,
       replication: leads ? null : {
         source: '10.0.0.1:3306', io_running: true, sql_running: true, retrieved: `${CLUSTER}:4,${UUIDS[0]}:180000-184203`, source_log_file: 'binlog.000012',

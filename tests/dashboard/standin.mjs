@@ -31,6 +31,11 @@ export async function standIn(scene) {
     });
   });
 
+  // As agents do it: a stream is never silent for long.
+  const beat = setInterval(() => {
+    for (const response of streams) response.write(': quiet\n\n');
+  }, 5_000);
+
   async function handle(request, response) {
     if (scene.down) return request.socket.destroy();
     const url = new URL(request.url, 'http://stand-in');
@@ -123,6 +128,7 @@ export async function standIn(scene) {
       for (const response of streams) response.destroy();
     },
     close() {
+      clearInterval(beat);
       server.closeAllConnections();
       server.close();
     },

@@ -311,7 +311,7 @@ const REBUILD = {
     const job = actions.cluster().nodes.find((node) => node.id === now.node)?.status?.job;
     if (!job) return null;
     const copied = job.bytes_total > 0 ? `, ${bytes(job.bytes_done)} of ${bytes(job.bytes_total)}` : '';
-    return h('p', { role: 'status' }, isActive(job) ? `Now: ${job.phase}${copied}. It goes on when this is closed.` : `It is ${job.state}.${job.last_error ? ` ${job.last_error}` : ''}`);
+    return h('p', null, isActive(job) ? `Now: ${job.phase}${copied}. It goes on when this is closed.` : `It is ${job.state}.${job.last_error ? ` ${job.last_error}` : ''}`);
   },
 };
 

@@ -42,6 +42,8 @@ const fresh = () => ({
   notices: [],
   told: { primary: undefined, words: undefined },
 });
+/** A tree stands upright then, as it does with many replicas. */
+const narrow = matchMedia('(max-width: 760px)');
 let state = fresh();
 let loggedIn = false;
 let drawing = false;
@@ -178,10 +180,11 @@ function render() {
   if (state.link.at === null) {
     show(at('topology'), h('h2', { id: 'topology-title' }, 'Topology'), h('p', { class: 'empty' }, state.link.problem ? said(state.link.problem) : 'Asking the agent…'));
   } else {
-    show(at('topology'), topology(cluster, { actions: clusterButtons(cluster), onOpen: openNode }));
+    show(at('topology'), topology(cluster, { actions: clusterButtons(cluster), onOpen: openNode, narrow: narrow.matches }));
     show(at('nodes'), nodesTable(cluster, { onOpen: openNode }));
   }
-  show(at('events'), eventsSection(state, { onFilter: (change) => { Object.assign(state.filter, change); draw(); }, onHold: hold }));
+  // A stream of an agent that hangs stays open, and is silent.
+  show(at('events'), eventsSection(current ? state : { ...state, feed: 'waiting' }, { onFilter: (change) => { Object.assign(state.filter, change); draw(); }, onHold: hold }));
   show(at('reports'), reportsSection(state, { onOpen: openReport }));
   renderSheet();
   actions.render();

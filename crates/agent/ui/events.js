@@ -64,7 +64,7 @@ export function eventsSection(state, { onFilter, onHold }) {
     gap && h('p', { class: 'aside' }, 'Some older events were dropped before this page saw them.'),
     seen.length === 0 && h('p', { class: 'empty' }, list.length === 0 ? 'Nothing has happened yet.' : 'No event fits the filter.'),
     h('div', { class: 'log', role: 'log', 'aria-live': 'polite', 'aria-relevant': 'additions', 'aria-label': 'Events, newest first', tabindex: '0' }, h('ol', { class: 'events' }, seen.map(row))),
-    h('p', { class: 'aside' }, `${number(seen.length)} of ${number(list.length)} shown; of this agent, the newest ${EVENTS_MAX} at most`),
+    h('p', { class: 'aside' }, `${number(seen.length)} of ${number(list.length)} shown; the newest of this agent`),
   ];
 }
 

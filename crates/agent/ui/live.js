@@ -6,8 +6,8 @@ import { ask, open, Problem } from './api.js';
 /** While the page is in the background it is enough to look now and then. */
 const HIDDEN_MS = 10_000;
 const LONGEST_BACKOFF_MS = 10_000;
-/** A stream that says nothing for so long is opened anew; a dead network tells nobody. */
-const SILENT_MS = 60_000;
+/** An agent says something every 5 s. A stream that says nothing for so long is opened anew; a dead network tells nobody. */
+const SILENT_MS = 16_000;
 /** One line of a stream, characters; what sends more is no event stream of ours. */
 const LONGEST_LINE = 1_000_000;
 

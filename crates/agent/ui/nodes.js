@@ -9,7 +9,7 @@ const NUMBERS = new Set(['Position', 'Lag', 'Errant']);
 
 export function nodesTable(cluster, { onOpen }) {
   return [
-    h('div', { class: 'section-head' }, h('h2', { id: 'nodes-title' }, 'Nodes'), h('p', { class: 'aside' }, `${cluster.votersUp} of ${cluster.voters} voters answer`)),
+    h('div', { class: 'section-head' }, h('h2', { id: 'nodes-title' }, 'Nodes'), h('p', { class: 'aside' }, `${cluster.votersUp} of ${cluster.voters} voters ${cluster.nodes.some((node) => node.current) ? 'answer' : 'answered'}`)),
     h(
       'div',
       { class: 'scroll', tabindex: '0', role: 'region', 'aria-labelledby': 'nodes-title' },

@@ -1,20 +1,28 @@
 // The cluster as a tree: the primary on top, below it who follows it, and beside it who follows nobody.
 
 import { h } from './dom.js';
-import { bytes, counted, number, span } from './format.js';
+import { bytes, number, span } from './format.js';
 import { isActive, ROLES, trees } from './model.js';
 
-/** The section's content. `actions` are buttons for it, `onOpen(id)` opens a node. */
-export function topology(cluster, { actions, onOpen }) {
+/** More replicas than these do not fit beside each other. */
+const BESIDE = 4;
+
+/** The section's content. `actions` are buttons for it, `onOpen(id)` opens a node, `narrow` says that the page is. */
+export function topology(cluster, { actions, onOpen, narrow }) {
   const [first, ...others] = trees(cluster);
+  const upright = narrow || widest(first) > BESIDE;
   const isTree = first && (first.node === cluster.primary || first.below.length > 0);
   const alone = isTree ? others : [first, ...others].filter(Boolean);
   return [
     h('div', { class: 'section-head' }, h('h2', { id: 'topology-title' }, 'Topology'), h('div', { class: 'buttons' }, actions)),
-    isTree && h('ul', { class: 'tree', 'aria-label': 'Who replicates from whom' }, branch(first, cluster, onOpen)),
+    isTree && h('ul', { class: upright ? 'tree upright' : 'tree', 'aria-label': 'Who replicates from whom' }, branch(first, cluster, onOpen)),
     alone.length > 0 && h('h3', { class: 'aside-title' }, titleOf(alone, isTree)),
-    alone.length > 0 && h('ul', { class: 'tree alone' }, alone.map((tree) => branch(tree, cluster, onOpen))),
+    alone.length > 0 && h('ul', { class: narrow ? 'tree alone upright' : 'tree alone' }, alone.map((tree) => branch(tree, cluster, onOpen))),
   ];
+}
+
+function widest(tree) {
+  return tree ? Math.max(tree.below.length, ...tree.below.map(widest)) : 0;
 }
 
 function titleOf(alone, isTree) {
@@ -94,7 +102,7 @@ function facts(node, cluster) {
     return out;
   }
   say('Server', mysql.version || '–', node.status.mysqld.running ? '' : ' · stopped', mysql.alive ? (mysql.writable ? ' · read-write' : ' · read-only') : ' · not serving');
-  say(mysql.alive ? 'Position' : 'Last seen', node.transactions === null ? '–' : counted(node.transactions, 'transaction'));
+  say(mysql.alive ? 'Position' : 'Last seen', node.transactions === null ? '–' : `${number(node.transactions)} trx`);
   if (node.behind) say('Behind', behindWords(node.behind));
   const semiSync = semiSyncWords(node, cluster);
   if (semiSync) say('Semi-sync', semiSync);
@@ -103,11 +111,11 @@ function facts(node, cluster) {
 
 /** In words: `0`, or how many are to be fetched and applied. */
 export function behindWords(behind) {
-  if (behind.total === 0n) return '0 transactions';
+  if (behind.total === 0n && behind.apply === 0n) return '0 trx';
   const parts = [];
   if (behind.fetch > 0n) parts.push(`${number(behind.fetch)} to fetch`);
   if (behind.apply > 0n) parts.push(`${number(behind.apply)} to apply`);
-  return parts.length > 0 ? parts.join(', ') : counted(behind.total, 'transaction');
+  return parts.length > 0 ? parts.join(', ') : `${number(behind.total)} trx`;
 }
 
 /** What semi-sync does on a node, or nothing where it has no part in it. */
