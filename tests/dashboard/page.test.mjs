@@ -177,8 +177,8 @@ story('an agent that is down or slow: nothing stale looks fresh, and no question
   assert.ok(await page.getByRole('button', { name: 'Switch over…' }).isDisabled());
   assert.equal(await page.getByRole('link', { name: `http://10.0.0.2:${new URL(server.url).port}/` }).count(), 1);
   assert.match(await page.title(), /^NOT CURRENT/);
-  scene.down = false;
   await page.getByRole('button', { name: 'Try now' }).click();
+  scene.down = false;
   await page.locator('#states').getByText('HEALTHY').waitFor();
   scene.delayMs = 1_500;
   server.asked.length = 0;
