@@ -72,6 +72,9 @@ mod streams;
 mod switchover;
 #[path = "../../crates/agent/src/tail.rs"]
 mod tail;
+#[path = "../../crates/agent/src/tally.rs"]
+#[allow(dead_code, reason = "read by the metrics, which are left out")]
+mod tally;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

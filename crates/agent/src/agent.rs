@@ -14,6 +14,7 @@ use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::store::Store;
 use crate::switchover::Wanted;
+use crate::tally::Tally;
 use crate::worker::Means;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ pub(crate) struct Agent {
     /// W4: one copy by stream at a time is given to others.
     pub(crate) donations: Arc<Semaphore>,
     pub(crate) counters: Counters,
+    pub(crate) tally: Tally,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
     /// Of the last message, for answers of a node that has no cluster yet.
@@ -167,6 +169,7 @@ impl Agent {
             self.count_state(state);
             self.state = (state, Instant::now());
         }
+        self.count_turn();
     }
 
     fn count_state(&mut self, state: State) {
@@ -247,6 +250,7 @@ impl Agent {
     /// A sentence of the core to the log.
     pub(crate) fn tell(&mut self, note: Note) {
         use EventKind as Kind;
+        self.tally.on_note(&note);
         let (kind, text) = match note {
             Note::AskingPreVotes { term, why } => {
                 self.events.story_begins(&why);

@@ -78,6 +78,11 @@ impl Clock {
         self.armed.values().min().copied()
     }
 
+    /// How long until a timer runs out.
+    pub(crate) fn remaining(&self, timer: Timer) -> Option<Duration> {
+        self.armed.get(&timer).map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
     /// Takes one timer that has run out.
     pub(crate) fn pop(&mut self) -> Option<Timer> {
         let now = Instant::now();

@@ -20,6 +20,8 @@ mod legacy;
 mod life;
 mod local;
 mod log;
+#[cfg_attr(not(test), allow(dead_code, reason = "wired in with the HTTP API"))]
+mod metrics;
 mod mysqld;
 mod observer;
 mod peers;
@@ -36,6 +38,7 @@ mod store;
 mod streams;
 mod switchover;
 mod tail;
+mod tally;
 mod troubles;
 mod worker;
 

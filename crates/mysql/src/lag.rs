@@ -84,8 +84,7 @@ impl Times {
 /// applied, a moment ago. `None` when there is neither.
 fn behind(times: &Times, now: u64) -> Option<u64> {
     let oldest = times.in_hand.iter().min().map(|committed| now.saturating_sub(*committed));
-    let newest =
-        || times.done.iter().max().map(|(applied, committed)| applied.saturating_sub(*committed));
+    let newest = || times.done.iter().max().map(|(applied, committed)| applied.saturating_sub(*committed));
     oldest.or_else(newest)
 }
 
