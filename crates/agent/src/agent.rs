@@ -13,6 +13,7 @@ use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::store::Store;
+use crate::supervisor::Supervisor;
 use crate::switchover::Wanted;
 use crate::tally::Tally;
 use crate::worker::Means;
@@ -64,6 +65,7 @@ pub(crate) struct Agent {
     pub(crate) donations: Arc<Semaphore>,
     pub(crate) counters: Counters,
     pub(crate) tally: Tally,
+    pub(crate) supervisor: Supervisor,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
     /// Of the last message, for answers of a node that has no cluster yet.
@@ -81,6 +83,7 @@ pub(crate) struct Agent {
 impl Agent {
     /// Runs until SIGTERM or SIGINT.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
+        self.supervisor.ready();
         loop {
             let again = self.stop_again.map(|(_, next)| next);
             let wake = [
@@ -90,6 +93,7 @@ impl Agent {
                 self.purge.wake_at(),
                 self.watch.sleepers.wake_at(),
                 self.stopping,
+                self.supervisor.wake_at(),
                 again,
             ]
             .into_iter()
@@ -110,6 +114,7 @@ impl Agent {
             }
             self.after().await;
             if self.may_stop() {
+                self.supervisor.stopping();
                 return;
             }
         }
@@ -170,6 +175,7 @@ impl Agent {
             self.state = (state, Instant::now());
         }
         self.count_turn();
+        self.tell_supervisor();
     }
 
     fn count_state(&mut self, state: State) {

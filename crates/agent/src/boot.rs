@@ -14,6 +14,7 @@ use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::signals::Signals;
 use crate::store::Store;
+use crate::supervisor::Supervisor;
 use crate::tally::Tally;
 use crate::worker::Means;
 use crate::{legacy, mysqld, observer, peers};
@@ -190,6 +191,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         donations: Arc::new(Semaphore::new(1)),
         counters: Counters::default(),
         tally: Tally::default(),
+        supervisor: Supervisor::of_environment(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),
         heard_cluster: None,

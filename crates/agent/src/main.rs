@@ -20,7 +20,7 @@ mod legacy;
 mod life;
 mod local;
 mod log;
-#[cfg_attr(not(test), allow(dead_code, reason = "wired in with the HTTP API"))]
+#[allow(dead_code, reason = "wired in with the HTTP API")]
 mod metrics;
 mod mysqld;
 mod observer;
@@ -36,6 +36,7 @@ mod status;
 mod steps;
 mod store;
 mod streams;
+mod supervisor;
 mod switchover;
 mod tail;
 mod tally;
