@@ -124,6 +124,8 @@ impl Agent {
         match input {
             Input::Peer(envelope) => self.on_peer(envelope).await,
             Input::Call { call, reply } => self.on_call(call, reply).await,
+            // Whoever asked may be gone.
+            Input::Measure { reply } => drop(reply.send(Box::new(self.measured()))),
             Input::Stream { request, reply } => self.on_stream_request(request, reply),
             Input::Looked { began, result } => self.on_looked(began, *result).await,
             Input::Probed { began, probe, detail } => self.on_probed(began, probe, &detail).await,

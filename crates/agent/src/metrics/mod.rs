@@ -6,12 +6,13 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use page::Format;
-
 use crate::agent::Agent;
+use crate::input::Input;
 use crate::tally::{By, Tally};
-use page::Page;
+use page::{Format, Page};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 use xenon_api::{EventKind, JobKind, JobState, JobStatus, NodeStatus, ReplicationStatus, TimingStatus};
 use xenon_election::{NodeId, Refusal, Standing, State, Timer};
 use xenon_gtid::GtidSet;
@@ -49,6 +50,22 @@ pub(crate) struct ServerFacts {
     unapplied: u64,
 }
 
+/// A page and its `Content-Type` for a request with this `Accept` header; `None` when the loop does not answer in time.
+pub(crate) async fn page(
+    inputs: &mpsc::Sender<Input>,
+    accept: &str,
+    deadline: Duration,
+) -> Option<(&'static str, String)> {
+    let asked = async {
+        let (reply, answer) = oneshot::channel();
+        inputs.send(Input::Measure { reply }).await.ok()?;
+        answer.await.ok()
+    };
+    let measured = tokio::time::timeout(deadline, asked).await.ok()??;
+    let format = Format::of(accept);
+    Some((format.content_type(), render(&measured, format)))
+}
+
 impl Agent {
     /// For one page. Cheap: nothing is asked of anybody.
     pub(crate) fn measured(&self) -> Measured {
@@ -81,7 +98,7 @@ impl Agent {
 }
 
 /// The page.
-pub(crate) fn render(measured: &Measured, format: Format) -> String {
+fn render(measured: &Measured, format: Format) -> String {
     let mut page = Page::new(format);
     let status = &measured.status;
     put_node(&mut page, status);
@@ -194,7 +211,7 @@ fn put_replication(page: &mut Page, replication: Option<&ReplicationStatus>) {
     page.put(&names::APPLIER, &[], flag(replication.sql_running));
     let whole = replication.seconds_behind.map(|seconds| seconds.saturating_mul(1_000_000));
     let lag = replication.lag_us.or(whole);
-    page.put_known(&names::LAG, lag.map(|us| std::time::Duration::from_micros(us).as_secs_f64()));
+    page.put_known(&names::LAG, lag.map(|us| Duration::from_micros(us).as_secs_f64()));
     page.put(&names::SOURCE, &[&replication.source], 1);
 }
 
