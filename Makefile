@@ -27,7 +27,7 @@ WITH_MARIADB = MARIADB_BASEDIR=$$(scripts/mariadb basedir || true) && export MAR
 WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
 
 .DEFAULT_GOAL := help
-.PHONY: help play test nightly chaos lint deb bench model sim sim-scale fuzz setup clean-cache
+.PHONY: help play test nightly chaos api-fuzz lint deb bench model sim sim-scale fuzz setup clean-cache
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,10 @@ chaos: setup ## Break a cluster of real servers in every way, in the order of a 
 	@$(WITH_MYSQL) && \
 	cargo build --profile $(PROFILE) --workspace --bins && \
 	exec '$(BIN_DIR)/chaos' --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+api-fuzz: setup ## Throw generated requests at the HTTP API of a real agent, and check its answers against openapi.json
+	@cargo build --profile $(PROFILE) -p xenon-agent && \
+	XENON_BIN_DIR='$(BIN_DIR)' scripts/schemathesis $(ARGS)
 
 lint: ## Check format, clippy's findings, the purity of the deciding crates, and the scripts
 	@scripts/setup lint

@@ -78,9 +78,9 @@ impl Clock {
         self.armed.values().min().copied()
     }
 
-    /// How long until a timer runs out.
-    pub(crate) fn remaining(&self, timer: Timer) -> Option<Duration> {
-        self.armed.get(&timer).map(|at| at.saturating_duration_since(Instant::now()))
+    /// L1: when leadership ends unless a majority confirms it before; `None` when nothing ends it.
+    pub(crate) fn lease_until(&self) -> Option<Instant> {
+        self.armed.get(&Timer::Lease).copied()
     }
 
     /// Takes one timer that has run out.

@@ -15,12 +15,12 @@ mod events;
 mod faults;
 mod hands;
 mod hooks;
+mod http;
 mod input;
 mod legacy;
 mod life;
 mod local;
 mod log;
-#[allow(dead_code, reason = "wired in with the HTTP API")]
 mod metrics;
 mod mysqld;
 mod observer;

@@ -64,6 +64,7 @@ fn the_defaults_are_those_of_the_interface() {
 server.endpoint=127.0.0.1:8080
 server.enable-apis=false
 server.peer-address=:6060
+server.api-tokens-file=
 server.secret=
 server.secret-file=
 server.tls-ca=

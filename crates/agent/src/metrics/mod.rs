@@ -13,8 +13,9 @@ use page::{Format, Page};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use xenon_api::{EventKind, JobKind, JobState, JobStatus, NodeStatus, ReplicationStatus, TimingStatus};
-use xenon_election::{NodeId, Refusal, Standing, State, Timer};
+use xenon_election::{NodeId, Refusal, Standing, State};
 use xenon_gtid::GtidSet;
 use xenon_plan::Address;
 
@@ -72,13 +73,13 @@ impl Agent {
         let members = self.core.record().config.as_ref().map(|config| &config.members);
         let heard =
             self.heard.iter().filter(|(id, _)| members.is_some_and(|members| members.contains_key(id)));
-        let leads = self.core.state() == State::Leader;
+        let lease = self.clock.lease_until().filter(|_| self.core.state() == State::Leader);
         Measured {
             status: self.status(),
             tally: self.tally.clone(),
             events: self.events.counts(),
             started_unix_ms: self.events.started_unix_ms(),
-            lease_s: self.clock.remaining(Timer::Lease).filter(|_| leads).map(|left| left.as_secs_f64()),
+            lease_s: lease.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64()),
             heard_s: heard.map(|(id, at)| (id.clone(), at.elapsed().as_secs_f64())).collect(),
             paused: self.core.is_paused(),
             degraded: self.core.degraded().is_some(),
