@@ -1,14 +1,14 @@
 //! What this node tells others for their reports, and what it gathers for its own. Nothing is decided by any of it.
 
 use crate::agent::Agent;
-use crate::events::unix_ms;
+use crate::events::{Events, unix_ms};
 use crate::reports::{Ending, HandedOver, Story, Told};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 use xenon_api::{
-    Call, Envelope, PATH_CALL, PROTOCOL_VERSION, Refusal as No, Remark, Reply, ReportOutcome, ReportVote,
-    Request, Response,
+    Call, Envelope, PATH_CALL, PROTOCOL_VERSION, Refusal as No, Remark, Reply, ReportHead, ReportOutcome,
+    ReportVote, Request, Response,
 };
 use xenon_election::{Message, NodeId, Note, Refusal, State};
 use xenon_gtid::GtidSet;
@@ -408,34 +408,56 @@ impl Agent {
             return Reply::Refused(No { what, cure, ask: None });
         }
         learnt.what = learnt.what.chars().filter(|c| !c.is_control()).take(1000).collect();
-        if !self.amend(&node, &learnt) {
-            self.past.early.truncate(WAITING - 1);
-            self.past.early.push_back((Instant::now(), node, learnt));
+        if self.amend(&node, &learnt) {
+            return noted();
         }
-        Reply::Ok(Response::Done { message: "noted".to_owned() })
+        if self.core.is_open_leader() {
+            // Its report was made by an agent that has been restarted since.
+            let events = self.events.clone();
+            tokio::spawn(async move {
+                if events.recall_report(|head| is_of(head, &node)).await {
+                    amend(&events, &node, &learnt, true);
+                }
+            });
+            return noted();
+        }
+        self.past.early.truncate(WAITING - 1);
+        self.past.early.push_back((Instant::now(), node, learnt));
+        noted()
     }
 
     fn amend(&self, node: &NodeId, learnt: &Learnt) -> bool {
-        let Learnt { what, quarantined, decide } = learnt;
         let back = self.past.away.as_ref().is_none_or(|away| away != node);
-        self.events.amend_report(
-            |report| {
-                report.head.outcome == ReportOutcome::Promoted
-                    && report.head.old_primary.as_ref() == Some(node)
-            },
-            |report| {
-                let after = unix_ms().saturating_sub(report.head.began_unix_ms) as f64 / 1e3;
-                report.aftermath.push(format!("+{after:.1} s: {what}"));
-                if back {
-                    report.todo.retain(|todo| !todo.starts_with(&back_from(node)));
-                }
-                report.quarantined = report.quarantined.union(quarantined);
-                if *decide {
-                    report.todo.push(format!(
-                        "look through what is kept aside, and decide what of it is wanted: {what}"
-                    ));
-                }
-            },
-        )
+        amend(&self.events, node, learnt, back)
     }
+}
+
+fn noted() -> Reply {
+    Reply::Ok(Response::Done { message: "noted".to_owned() })
+}
+
+/// A report in which this node was the primary before.
+fn is_of(head: &ReportHead, node: &NodeId) -> bool {
+    head.outcome == ReportOutcome::Promoted && head.old_primary.as_ref() == Some(node)
+}
+
+/// `back`: the old primary is not waited for any more.
+fn amend(events: &Events, node: &NodeId, learnt: &Learnt, back: bool) -> bool {
+    let Learnt { what, quarantined, decide } = learnt;
+    events.amend_report(
+        |report| is_of(&report.head, node),
+        |report| {
+            let after = unix_ms().saturating_sub(report.head.began_unix_ms) as f64 / 1e3;
+            report.aftermath.push(format!("+{after:.1} s: {what}"));
+            if back {
+                report.todo.retain(|todo| !todo.starts_with(&back_from(node)));
+            }
+            report.quarantined = report.quarantined.union(quarantined);
+            if *decide {
+                report.todo.push(format!(
+                    "look through what is kept aside, and decide what of it is wanted: {what}"
+                ));
+            }
+        },
+    )
 }
