@@ -6,10 +6,10 @@
 
 #[path = "../../crates/agent/src/address.rs"]
 mod address;
-#[path = "../../crates/agent/src/audit.rs"]
-mod audit;
 #[path = "../../crates/agent/src/agent.rs"]
 mod agent;
+#[path = "../../crates/agent/src/audit.rs"]
+mod audit;
 #[path = "../../crates/agent/src/backup.rs"]
 mod backup;
 #[path = "../../crates/agent/src/boot.rs"]
@@ -54,10 +54,10 @@ mod peers;
 mod purge;
 #[path = "../../crates/agent/src/rebuild/mod.rs"]
 mod rebuild;
-#[path = "../../crates/agent/src/rescue.rs"]
-mod rescue;
 #[path = "../../crates/agent/src/reports.rs"]
 mod reports;
+#[path = "../../crates/agent/src/rescue.rs"]
+mod rescue;
 #[path = "../../crates/agent/src/rewind.rs"]
 mod rewind;
 mod saver;

@@ -252,10 +252,7 @@ fn events_of_all_nodes_by_time() {
     assert_eq!(told(&stage, 0, &format!("cluster events --node {}", ids[0])).out, lines[..2].concat());
     assert_eq!(told(&stage, 0, "cluster events --since 1s").out, "");
     let json = told(&stage, 0, "cluster events --kind operator -o json").json();
-    assert_eq!(
-        (json["kind"].as_str(), json["unix_ms"].as_u64()),
-        (Some("operator"), Some(OLD + 3_600_000))
-    );
+    assert_eq!((json["kind"].as_str(), json["unix_ms"].as_u64()), (Some("operator"), Some(OLD + 3_600_000)));
 
     let log = |words: &str| told(&stage, 0, &format!("cluster log {words}"));
     assert_eq!(log("").out, lines.concat());
