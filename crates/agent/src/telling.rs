@@ -133,8 +133,10 @@ impl Agent {
             Message::Stand { after: Some(_), .. } => {
                 let asked = self.asked_within(ASKED);
                 let stops = self.stopping.is_some().then(|| "its agent was asked to stop".to_owned());
+                // V8: by itself, and its own story says why.
+                let own = || self.events.log().story.as_ref().map(|story| story.cause.clone());
                 Remark {
-                    why: asked.map(|asked| asked.what.clone()).or(stops),
+                    why: asked.map(|asked| asked.what.clone()).or(stops).or_else(own),
                     by: asked.map(|asked| asked.by.clone()),
                     served_ms_ago: self.local.handing_over.map(ago_ms),
                     ..Remark::default()
