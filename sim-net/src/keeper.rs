@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use xenon_api::{Event, EventQuery, Report, ReportHead};
 
+pub(crate) const REPORTS: usize = 200;
+
 pub(crate) struct Keeper;
 
 impl Keeper {

@@ -114,6 +114,8 @@ export function hostile(text) {
 function explain(count) {
   return {
     by: ids(count)[0],
+    next: '10.0.0.2:8801 would be elected: it has everything, and the least left to apply',
+    cluster: [`${count} voters, ${Math.floor(count / 2) + 1} are a majority`],
     nodes: ids(count).map((node, at) => ({
       node, leads: at === 0, may_lead: true, heard_ms_ago: at === 0 ? null : 120,
       why: at === 0 ? ['elected in term 4 with 2 of 3 votes', 'its marker is acknowledged'] : ['it has everything that the leader has', 'it would stand if it heard no leader for 1,000 ms'],
@@ -162,7 +164,7 @@ function reports() {
       { name: 'detected', at_ms: 1.2, took_ms: 1.2 }, { name: 'frozen', at_ms: 4.3, took_ms: 3.1 }, { name: 'elected', at_ms: 21.4, took_ms: 17.1 }, { name: 'semi-sync-source-on', at_ms: 24.3, took_ms: 2.9 },
       { name: 'write-marker', at_ms: 38.2, took_ms: 13.9 }, { name: 'open', at_ms: 41.9, took_ms: 3.7 }, { name: 'leader-start-command', at_ms: 54.2, took_ms: 12.3 },
     ],
-    rescued: '', rescue_failed: '', quarantined: `${UUIDS[1]}:9121-9122`,
+    outage_at_most_ms: 61.5, aftermath: ['10.0.0.2:8801 has come back as a replica after 2.1 s'], rescued: '', rescue_failed: '', quarantined: `${UUIDS[1]}:9121-9122`,
     todo: ['2 transactions of 10.0.0.2:8801 were never acknowledged and are kept in its quarantine: xenoncli mysql quarantine'], events: events().slice(0, 8),
   };
   const switchover = { ...failover, id: '3-10-0-0-2-8801', node: '10.0.0.2:8801', kind: 'switchover', term: 3, began_unix_ms: began - 86_400_000, took_ms: 17.6, cause: 'ann@db1 asked for it', old_primary: '10.0.0.1:8801', by: 'ann@db1', quarantined: '', todo: [] };

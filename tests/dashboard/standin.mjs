@@ -81,7 +81,7 @@ export async function standIn(scene) {
         if (scene.stream === false) break;
         return stream(request, response);
       case '/api/v1/reports':
-        return send(200, { reports: scene.reports.map(({ evidence, votes, phases, rescued, rescue_failed, quarantined, todo, events, ...head }) => head) });
+        return send(200, { reports: scene.reports.map(({ evidence, votes, phases, rescued, rescue_failed, quarantined, todo, events, aftermath, outage_at_most_ms, ...head }) => head) });
       default: {
         const id = /^\/api\/v1\/reports\/(.+)$/.exec(url.pathname)?.[1];
         const report = scene.reports.find((one) => one.id === id);

@@ -1,7 +1,8 @@
 //! Who asked for what, and what came of it: both are events, refusals as well.
 
 use crate::agent::Agent;
-use crate::telling::Asked;
+use crate::telling::{Answered, Asked};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xenon_api::{Call, EventKind, Reply, Request, Response};
@@ -19,8 +20,9 @@ impl Agent {
         let (what, who) = (on_a_line(&call.request.told()), on_a_line(&call.who));
         let asked = format!("{what}, asked by {who}");
         self.events.push(EventKind::Operator, asked.clone());
+        let answered = Arc::new(OnceLock::new());
         if moves_the_primary(&call.request) {
-            self.past.asked = Some(Asked { by: who, what, at: Instant::now() });
+            self.past.asked = Some(Asked { by: who, what, answered: Arc::clone(&answered) });
         }
         let (outcome, told) = oneshot::channel();
         let events = self.events.clone();
@@ -32,6 +34,12 @@ impl Agent {
                 // Dropping the other end says so to whoever is about to answer.
                 () = reply.closed() => None,
             };
+            let how = match &answer {
+                Some(Reply::Ok(_)) => Answered::Done,
+                Some(Reply::Refused(_)) | None => Answered::Refused,
+            };
+            // Set once: by nobody else.
+            let _ = answered.set((how, Instant::now()));
             let Some(answer) = answer else {
                 let text = format!("{asked}: no answer was waited for");
                 return events.push(EventKind::Operator, text);

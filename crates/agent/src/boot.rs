@@ -15,6 +15,8 @@ use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::signals::Signals;
 use crate::store::Store;
+use crate::supervisor::Supervisor;
+use crate::tally::Tally;
 use crate::telling::Past;
 use crate::worker::Means;
 use crate::{http, legacy, mysqld, observer, peers};
@@ -193,6 +195,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         backups: Backups::new(&config.raft.meta_datadir),
         donations: Arc::new(Semaphore::new(1)),
         counters: Counters::default(),
+        tally: Tally::default(),
+        supervisor: Supervisor::of_environment(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),
         heard_cluster: None,

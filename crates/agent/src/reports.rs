@@ -200,6 +200,22 @@ impl Events {
         true
     }
 
+    /// Takes the newest report that is meant from the disk into memory; `false`: there is none.
+    pub(crate) async fn recall_report(&self, meant: impl Fn(&ReportHead) -> bool) -> bool {
+        let shelf = self.keeper().shelf();
+        let Some(found) = self.read(move || shelf.reports()).await else { return false };
+        let mine = |head: &&ReportHead| head.node == *self.node() && meant(head);
+        let Some(id) = found.heads.iter().find(mine).map(|head| head.id.clone()) else { return false };
+        let shelf = self.keeper().shelf();
+        match self.read(move || shelf.report(&id)).await {
+            Some(Ok(Some(report))) => {
+                self.log().recent.put(report);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Of this node, newest first.
     pub(crate) async fn reports(&self) -> Reply {
         let shelf = self.keeper().shelf();
@@ -256,6 +272,7 @@ pub(crate) struct Recent {
 
 impl Recent {
     fn put(&mut self, report: Report) {
+        self.reports.retain(|known| known.head.id != report.head.id);
         if self.reports.len() == RECENT {
             self.reports.pop_front();
         }

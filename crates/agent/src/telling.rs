@@ -1,14 +1,15 @@
 //! What this node tells others for their reports, and what it gathers for its own. Nothing is decided by any of it.
 
 use crate::agent::Agent;
-use crate::events::unix_ms;
+use crate::events::{Events, unix_ms};
 use crate::reports::{Ending, HandedOver, Story, Told};
 use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use xenon_api::{
-    Call, Envelope, PATH_CALL, PROTOCOL_VERSION, Refusal as No, Remark, Reply, ReportOutcome, ReportVote,
-    Request, Response,
+    Call, Envelope, EventKind, PATH_CALL, PROTOCOL_VERSION, Refusal as No, Remark, Reply, ReportHead,
+    ReportOutcome, ReportVote, Request, Response,
 };
 use xenon_election::{Message, NodeId, Note, Refusal, State};
 use xenon_gtid::GtidSet;
@@ -16,7 +17,7 @@ use xenon_gtid::GtidSet;
 /// A longer set is not told with a vote, bytes of its text.
 const SET_MAX: usize = 16 << 10;
 /// What an operator asked for explains what happens within this.
-const ASKED: Duration = Duration::from_secs(120);
+const ASKED: Duration = Duration::from_secs(30);
 /// A kill is followed by its consequences within this.
 const KILLED: Duration = Duration::from_secs(10);
 /// Why leadership was given away is the reason of what is told then, and not of what comes later.
@@ -69,11 +70,42 @@ pub(crate) struct Learnt {
 pub(crate) struct Asked {
     pub(crate) by: String,
     pub(crate) what: String,
-    pub(crate) at: Instant,
+    /// How it was answered, and when: a refusal explains nothing that comes later, and a wait may be long.
+    pub(crate) answered: Arc<OnceLock<(Answered, Instant)>>,
+}
+
+/// How a request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    Done,
+    /// Or nobody waited for it.
+    Refused,
+}
+
+impl Asked {
+    /// It explains what happens now.
+    fn counts_for(&self, bound: Duration) -> bool {
+        match self.answered.get() {
+            None => true,
+            Some((Answered::Done, at)) => at.elapsed() < bound,
+            Some((Answered::Refused, _)) => false,
+        }
+    }
 }
 
 fn ago_ms(at: Instant) -> u64 {
     u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Why this node was told to stand, as a sentence.
+fn cause_of(from: &NodeId, planned: bool, said: &Remark) -> String {
+    match (&said.why, &said.by) {
+        (Some(why), Some(by)) if planned => format!("{from} hands over: {why}, asked by {by}"),
+        (Some(why), _) if planned => format!("{from} hands over: {why}"),
+        (None, _) if planned => format!("{from} hands over by itself"),
+        (Some(why), _) => format!("{from} cannot serve any more: {why}"),
+        (None, _) => format!("{from} found this node ahead of itself"),
+    }
 }
 
 fn back_from(node: &NodeId) -> String {
@@ -82,7 +114,7 @@ fn back_from(node: &NodeId) -> String {
 
 impl Agent {
     fn asked_within(&self, bound: Duration) -> Option<&Asked> {
-        self.past.asked.as_ref().filter(|asked| asked.at.elapsed() < bound)
+        self.past.asked.as_ref().filter(|asked| asked.counts_for(bound))
     }
 
     /// What goes with a message.
@@ -101,8 +133,10 @@ impl Agent {
             Message::Stand { after: Some(_), .. } => {
                 let asked = self.asked_within(ASKED);
                 let stops = self.stopping.is_some().then(|| "its agent was asked to stop".to_owned());
+                // V8: by itself, and its own story says why.
+                let own = || self.events.log().story.as_ref().map(|story| story.cause.clone());
                 Remark {
-                    why: asked.map(|asked| asked.what.clone()).or(stops),
+                    why: asked.map(|asked| asked.what.clone()).or(stops).or_else(own),
                     by: asked.map(|asked| asked.by.clone()),
                     served_ms_ago: self.local.handing_over.map(ago_ms),
                     ..Remark::default()
@@ -173,13 +207,7 @@ impl Agent {
 
     fn hear_stand(&self, from: &NodeId, planned: bool, remark: Option<&Remark>) {
         let said = remark.cloned().unwrap_or_default();
-        let cause = match (&said.why, &said.by) {
-            (Some(why), Some(by)) if planned => format!("{from} hands over: {why}, asked by {by}"),
-            (Some(why), _) if planned => format!("{from} hands over: {why}"),
-            (None, _) if planned => format!("{from} hands over by itself"),
-            (Some(why), _) => format!("{from} cannot serve any more: {why}"),
-            (None, _) => format!("{from} found this node ahead of itself"),
-        };
+        let cause = cause_of(from, planned, &said);
         let gives_way = planned || said.why.is_some();
         if gives_way {
             self.events.story_begins(&cause);
@@ -347,10 +375,12 @@ impl Agent {
     }
 
     fn file(&self, report: xenon_api::Report) {
-        let id = report.head.id.clone();
+        let word = match report.head.outcome {
+            ReportOutcome::Promoted => "show",
+            ReportOutcome::GivenUp => "list",
+        };
         self.events.keep_report(report);
-        self.events
-            .push(xenon_api::EventKind::Election, format!("the whole story: xenoncli failover show {id}"));
+        self.events.push(EventKind::Election, format!("the whole story: xenoncli failover {word}"));
     }
 
     /// Something is known of the primary that was here, or of what it has left: the leader should hear of it.
@@ -408,34 +438,95 @@ impl Agent {
             return Reply::Refused(No { what, cure, ask: None });
         }
         learnt.what = learnt.what.chars().filter(|c| !c.is_control()).take(1000).collect();
-        if !self.amend(&node, &learnt) {
-            self.past.early.truncate(WAITING - 1);
-            self.past.early.push_back((Instant::now(), node, learnt));
+        if self.amend(&node, &learnt) {
+            return noted();
         }
-        Reply::Ok(Response::Done { message: "noted".to_owned() })
+        if self.core.is_open_leader() {
+            // Its report was made by an agent that has been restarted since.
+            let events = self.events.clone();
+            tokio::spawn(async move {
+                if events.recall_report(|head| is_of(head, &node)).await {
+                    amend(&events, &node, &learnt, true);
+                }
+            });
+            return noted();
+        }
+        self.past.early.truncate(WAITING - 1);
+        self.past.early.push_back((Instant::now(), node, learnt));
+        noted()
     }
 
     fn amend(&self, node: &NodeId, learnt: &Learnt) -> bool {
-        let Learnt { what, quarantined, decide } = learnt;
         let back = self.past.away.as_ref().is_none_or(|away| away != node);
-        self.events.amend_report(
-            |report| {
-                report.head.outcome == ReportOutcome::Promoted
-                    && report.head.old_primary.as_ref() == Some(node)
-            },
-            |report| {
-                let after = unix_ms().saturating_sub(report.head.began_unix_ms) as f64 / 1e3;
-                report.aftermath.push(format!("+{after:.1} s: {what}"));
-                if back {
-                    report.todo.retain(|todo| !todo.starts_with(&back_from(node)));
-                }
-                report.quarantined = report.quarantined.union(quarantined);
-                if *decide {
-                    report.todo.push(format!(
-                        "look through what is kept aside, and decide what of it is wanted: {what}"
-                    ));
-                }
-            },
-        )
+        amend(&self.events, node, learnt, back)
+    }
+}
+
+fn noted() -> Reply {
+    Reply::Ok(Response::Done { message: "noted".to_owned() })
+}
+
+/// A report in which this node was the primary before.
+fn is_of(head: &ReportHead, node: &NodeId) -> bool {
+    head.outcome == ReportOutcome::Promoted && head.old_primary.as_ref() == Some(node)
+}
+
+/// `back`: the old primary is not waited for any more.
+fn amend(events: &Events, node: &NodeId, learnt: &Learnt, back: bool) -> bool {
+    let Learnt { what, quarantined, decide } = learnt;
+    events.amend_report(
+        |report| is_of(&report.head, node),
+        |report| {
+            let after = unix_ms().saturating_sub(report.head.began_unix_ms) as f64 / 1e3;
+            report.aftermath.push(format!("+{after:.1} s: {what}"));
+            if back {
+                report.todo.retain(|todo| !todo.starts_with(&back_from(node)));
+            }
+            report.quarantined = report.quarantined.union(quarantined);
+            if *decide {
+                report.todo.push(format!(
+                    "look through what is kept aside, and decide what of it is wanted: {what}"
+                ));
+            }
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_asked_for_explains_only_what_follows_from_it() {
+        let answered = Arc::new(OnceLock::new());
+        let asked = Asked { by: "a@b".into(), what: "cluster switchover".into(), answered };
+        // It may wait long for what stands in its way.
+        tokio::time::advance(Duration::from_secs(3000)).await;
+        assert!(asked.counts_for(ASKED));
+        asked.answered.set((Answered::Done, Instant::now())).unwrap();
+        assert!(asked.counts_for(ASKED));
+        tokio::time::advance(ASKED + Duration::from_secs(1)).await;
+        assert!(!asked.counts_for(ASKED), "the leader gave way by itself since");
+        let refused = Asked { answered: Arc::default(), ..asked };
+        refused.answered.set((Answered::Refused, Instant::now())).unwrap();
+        assert!(!refused.counts_for(ASKED));
+    }
+
+    #[test]
+    fn causes_in_words() {
+        let from = NodeId::new("a:1");
+        let said = |why: Option<&str>, by: Option<&str>| Remark {
+            why: why.map(str::to_owned),
+            by: by.map(str::to_owned),
+            ..Remark::default()
+        };
+        let cause = |planned, why, by| cause_of(&from, planned, &said(why, by));
+        assert_eq!(
+            cause(true, Some("cluster switchover"), Some("x@y")),
+            "a:1 hands over: cluster switchover, asked by x@y"
+        );
+        assert_eq!(cause(true, None, None), "a:1 hands over by itself");
+        assert_eq!(cause(false, Some("mysqld hangs"), None), "a:1 cannot serve any more: mysqld hangs");
+        assert_eq!(cause(false, None, None), "a:1 found this node ahead of itself");
     }
 }

@@ -81,7 +81,7 @@ const explain = new Poller('/api/v1/explain', {
   everyMs: EXPLAIN_EVERY_MS,
   deadlineMs: ASK_DEADLINE_MS,
   onAnswer: (answer) => {
-    state.explanations = new Map((answer?.nodes ?? []).map((node) => [node.node, node]));
+    state.explanations = new Map((answer?.nodes ?? []).map((node) => [node.node, { ...node, next: answer.next, cluster: answer.cluster }]));
     draw();
   },
   onProblem: () => {

@@ -60,7 +60,8 @@ export function reportBody(report) {
   return [
     h('p', { class: 'lead' }, report.cause),
     todo(report),
-    h('dl', { class: 'pairs' }, pair('When', h('time', { datetime: iso(report.began_unix_ms) }, `${day(report.began_unix_ms)} ${clock(report.began_unix_ms)}`)), pair('Took', millis(report.took_ms)), pair('Term', number(report.term)), pair('Old primary', report.old_primary ?? 'none'), pair(report.outcome === 'promoted' ? 'New primary' : 'Stood', report.node), pair('Asked for by', report.by ?? 'nobody: the agents decided')),
+    h('dl', { class: 'pairs' }, pair('When', h('time', { datetime: iso(report.began_unix_ms) }, `${day(report.began_unix_ms)} ${clock(report.began_unix_ms)}`)), pair('Took', millis(report.took_ms)), Number.isFinite(report.outage_at_most_ms) && pair('Clients were without a primary', `at most ${millis(report.outage_at_most_ms)}`), pair('Term', number(report.term)), pair('Old primary', report.old_primary ?? 'none'), pair(report.outcome === 'promoted' ? 'New primary' : 'Stood', report.node), pair('Asked for by', report.by ?? 'nobody: the agents decided')),
+    lines('What became known later', report.aftermath),
     h('h3', null, 'Phases'),
     timeline(report.phases ?? [], report.took_ms),
     lines('What was seen', report.evidence),

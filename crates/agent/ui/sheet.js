@@ -34,7 +34,7 @@ function lead(node, explanation) {
   const heard = explanation?.heard_ms_ago;
   const title = explanation ? (explanation.leads ? 'Why it leads' : explanation.may_lead ? 'Why it may lead' : 'Why it may not lead now') : 'Whether it may lead';
   const why = explanation?.why?.length ? explanation.why : [node.status?.unfit ?? (node.status ? 'nothing stands against it' : 'not known')];
-  return [h('h3', null, title), h('ul', { class: 'lines' }, why.map((text, at) => h('li', { key: `${at}` }, text)), Number.isFinite(heard) && h('li', { key: 'heard' }, `heard ${number(heard)} ms ago by the agent that this page asks`))];
+  return [h('h3', null, title), h('ul', { class: 'lines' }, why.map((text, at) => h('li', { key: `${at}` }, text)), explanation?.leads && explanation.next && h('li', { key: 'next' }, `If it died now: ${explanation.next}`), explanation?.leads && (explanation.cluster ?? []).map((text, at) => h('li', { key: `cluster-${at}` }, text)), Number.isFinite(heard) && h('li', { key: 'heard' }, `heard ${number(heard)} ms ago by the agent that this page asks`))];
 }
 
 function job(of) {

@@ -52,7 +52,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [EventKind; 10] = [
         EventKind::Election,
         EventKind::Step,

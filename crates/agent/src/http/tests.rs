@@ -352,10 +352,11 @@ async fn wrong_words_are_refused_by_name() {
         "/api/v1/events?limit=0",
         "/api/v1/reports?all=maybe",
         "/api/v1/reports/%2e%2e",
+        "/api/v1/nodes//status",
     ] {
         is_problem(&api.get(path).await, 400);
     }
-    for path in ["/nothing", "/api/v1/", "/ui/../mod.rs", "/ui/%2e%2e/x", "//", "/api/v1/nodes//status"] {
+    for path in ["/nothing", "/api/v1/", "/ui/../mod.rs", "/ui/%2e%2e/x", "//"] {
         is_problem(&api.get(path).await, 404);
     }
     is_problem(&api.send("BREW", "/primary", &[], "").await, 405);

@@ -257,7 +257,7 @@ fn events_of_all_nodes_by_time() {
     let log = |words: &str| told(&stage, 0, &format!("cluster log {words}"));
     assert_eq!(log("").out, lines.concat());
     assert_eq!(log("--start-datetime '2020-01-01 10:00:13'").out, lines[3]);
-    assert_eq!(log("--stop-datetime='2020-01-01 10:00:13' --grep DIED").out, lines[0]);
+    assert_eq!(log("--stop-datetime '2020-01-01 10:00:13' --grep DIED").out, lines[0]);
     let old = log("--logdir /var/log/xenon");
     assert_eq!(old.out, lines.concat());
     assert!(old.err.contains("--logdir is not needed"), "{}", old.err);
