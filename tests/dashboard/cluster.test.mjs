@@ -31,14 +31,18 @@ async function story() {
   const page = await openPage(browser, asked.url, { width: 1400, height: 900 });
   const card = (node) => page.locator(`#topology [data-node="${node.id}"]`);
   const state = (word) => page.locator('#states').getByText(word, { exact: true });
-  const picture = async (name, of = page, fullPage = false) => pictures && of.screenshot({ path: `${pictures}/${name}.png`, fullPage });
+  const picture = async (name, of = page, fullPage = false) =>
+    pictures && of.screenshot({ path: `${pictures}/${name}.png`, fullPage });
 
   await logIn(page, { user, password: `${password}x` });
   await page.getByText('Wrong user or password.').waitFor();
   await logIn(page, { user, password });
   await card(primary).getByText('PRIMARY').waitFor(PATIENCE);
   for (const node of [asked, third]) {
-    await page.locator(`#topology .root > .branch > .below [data-node="${node.id}"]`).getByText('REPLICA').waitFor(PATIENCE);
+    await page
+      .locator(`#topology .root > .branch > .below [data-node="${node.id}"]`)
+      .getByText('REPLICA')
+      .waitFor(PATIENCE);
   }
   await state('HEALTHY').waitFor(PATIENCE);
   await page.locator('#events .feed', { hasText: 'live' }).waitFor(PATIENCE);
@@ -48,16 +52,23 @@ async function story() {
   // Its server dies: seen here without anybody asking anew, told in events, and kept as a report.
   const { mysqld } = await look(primary);
   process.kill(mysqld.pid, 'SIGKILL');
-  const next = await Promise.any([asked, third].map(async (node) => {
-    await card(node).getByText('PRIMARY').waitFor(PATIENCE);
-    return node;
-  }));
+  const next = await Promise.any(
+    [asked, third].map(async (node) => {
+      await card(node).getByText('PRIMARY').waitFor(PATIENCE);
+      return node;
+    }),
+  );
   say(`failed over to ${next.id}`);
   await page.locator('#events li.election, #events li.step').first().waitFor(PATIENCE);
   await state('HEALTHY').waitFor(PATIENCE);
   await card(primary).getByText('REPLICA').waitFor(PATIENCE);
   say('the killed one follows again');
-  await page.locator('#reports').getByRole('row', { name: new RegExp(`${primary.id}.*${next.id}`) }).getByRole('button').first().click(PATIENCE);
+  await page
+    .locator('#reports')
+    .getByRole('row', { name: new RegExp(`${primary.id}.*${next.id}`) })
+    .getByRole('button')
+    .first()
+    .click(PATIENCE);
   await page.locator('#sheet .timeline .bar').first().waitFor(PATIENCE);
   await page.locator('#sheet').getByRole('heading', { name: 'Votes' }).waitFor();
   await picture('report');
@@ -65,7 +76,8 @@ async function story() {
   say('its report is there');
 
   // A switchover back, by keyboard alone.
-  const focused = () => page.evaluate(() => (document.activeElement?.labels?.[0] ?? document.activeElement)?.textContent?.trim() ?? '');
+  const focused = () =>
+    page.evaluate(() => (document.activeElement?.labels?.[0] ?? document.activeElement)?.textContent?.trim() ?? '');
   const tabTo = async (wanted) => {
     for (let steps = 0; steps < 80; steps += 1) {
       await page.keyboard.press('Tab');
@@ -77,7 +89,8 @@ async function story() {
   await page.keyboard.press('Enter');
   await page.locator('#action[open]').waitFor();
   await tabTo(/^The best one/);
-  for (let steps = 0; steps < 4 && !(await focused()).startsWith(primary.id); steps += 1) await page.keyboard.press('ArrowDown');
+  for (let steps = 0; steps < 4 && !(await focused()).startsWith(primary.id); steps += 1)
+    await page.keyboard.press('ArrowDown');
   await tabTo(/^Show the plan/);
   await page.keyboard.press('Enter');
   await page.locator('#action .plan li').first().waitFor(PATIENCE);
@@ -91,7 +104,10 @@ async function story() {
   say('switched over by keyboard');
 
   // Looked at by people, and shown in the guide.
-  await page.locator('#reports').getByRole('row', { name: /Switchover/ }).waitFor(PATIENCE);
+  await page
+    .locator('#reports')
+    .getByRole('row', { name: /Switchover/ })
+    .waitFor(PATIENCE);
   await page.setViewportSize({ width: 1400, height: 1010 });
   await page.evaluate(() => {
     document.activeElement.blur();
@@ -109,7 +125,10 @@ async function nightly(page, { primary, asked, third, card, state, picture }) {
   process.kill(pid, 'SIGSTOP');
   try {
     await state('NOT CURRENT').waitFor(PATIENCE);
-    await page.getByText(/Not current: the last answer came/).first().waitFor(PATIENCE);
+    await page
+      .getByText(/Not current: the last answer came/)
+      .first()
+      .waitFor(PATIENCE);
     await picture('stale');
   } finally {
     process.kill(pid, 'SIGCONT');
@@ -146,7 +165,10 @@ async function nightly(page, { primary, asked, third, card, state, picture }) {
   await state('HEALTHY').waitFor(PATIENCE);
   say('paused and resumed');
 
-  for (const [name, options] of [['dark', { dark: true, width: 1400 }], ['phone', { width: 360, height: 740 }]]) {
+  for (const [name, options] of [
+    ['dark', { dark: true, width: 1400 }],
+    ['phone', { width: 360, height: 740 }],
+  ]) {
     const other = await openPage(browser, primary.url, options);
     await logIn(other, { user, password });
     await other.locator('#states').getByText('HEALTHY').waitFor(PATIENCE);

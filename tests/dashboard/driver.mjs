@@ -15,7 +15,10 @@ export const AXE = require.resolve('axe-core/axe.min.js');
 
 /** As root it cannot have its sandbox; it only opens pages of ours. */
 export function launch() {
-  return chromium.launch({ executablePath: path.join(home, 'chromium'), args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+  return chromium.launch({
+    executablePath: path.join(home, 'chromium'),
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  });
 }
 
 export const LOGIN = { user: 'root', password: 'pass wörd' };
@@ -27,14 +30,23 @@ export async function logIn(page, { user, password } = LOGIN) {
 }
 
 /** A page whose mistakes are noted: errors of the console, of scripts, and of the content security policy. */
-export async function openPage(browser, url, { dark = false, width = 1280, height = 900, reducedMotion = 'reduce' } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', reducedMotion });
+export async function openPage(
+  browser,
+  url,
+  { dark = false, width = 1280, height = 900, reducedMotion = 'reduce' } = {},
+) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: dark ? 'dark' : 'light',
+    reducedMotion,
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   page.mistakes = [];
   page.on('console', (message) => {
     // What a stopped agent leaves unanswered, and what it refuses, the browser notes by itself.
-    if (message.type() === 'error' && !/^Failed to load resource/.test(message.text())) page.mistakes.push(message.text());
+    if (message.type() === 'error' && !/^Failed to load resource/.test(message.text()))
+      page.mistakes.push(message.text());
     if (/Content.Security.Policy/i.test(message.text())) page.mistakes.push(message.text());
   });
   page.on('pageerror', (error) => page.mistakes.push(String(error.stack)));
@@ -43,7 +55,8 @@ export async function openPage(browser, url, { dark = false, width = 1280, heigh
     dialog.dismiss();
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(url) && !request.isNavigationRequest()) page.mistakes.push(`something from outside: ${request.url()}`);
+    if (!request.url().startsWith(url) && !request.isNavigationRequest())
+      page.mistakes.push(`something from outside: ${request.url()}`);
   });
   await page.goto(url);
   return page;
@@ -56,7 +69,13 @@ export async function barriers(page) {
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
   return violations
     .filter((one) => ['serious', 'critical'].includes(one.impact))
-    .map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => `${node.target.join(' ')} (${node.failureSummary?.split('\n')[1]?.trim()})`).slice(0, 4).join(' | ')}`);
+    .map(
+      (one) =>
+        `${one.id}: ${one.help}: ${one.nodes
+          .map((node) => `${node.target.join(' ')} (${node.failureSummary?.split('\n')[1]?.trim()})`)
+          .slice(0, 4)
+          .join(' | ')}`,
+    );
 }
 
 let axe;

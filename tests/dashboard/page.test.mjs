@@ -48,7 +48,9 @@ story('login: a wrong one is told, a right one is kept in memory only, and loggi
   await page.getByRole('alert').getByText('Wrong user or password.').waitFor();
   await logIn(page);
   await card(page, ids()[0]).getByText('PRIMARY').waitFor();
-  const kept = await page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage, cookie: document.cookie }));
+  const kept = await page.evaluate(() =>
+    JSON.stringify({ ...sessionStorage, ...localStorage, cookie: document.cookie }),
+  );
   assert.ok(!/Basic|pass/.test(kept), kept);
   await page.getByRole('button', { name: 'Log out' }).click();
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
@@ -77,8 +79,13 @@ story('topology, table and node: who follows whom, how far behind, and what is w
   await card(page, third).getByText('INVALID', { exact: true }).waitFor();
   await card(page, fourth).getByRole('progressbar').waitFor();
   await card(page, fifth).getByText('NO ANSWER', { exact: true }).waitFor();
-  for (const word of ['DEGRADED', 'NODE DOWN', 'INVALID', 'ATTENTION']) await page.locator('#states').getByText(word, { exact: true }).waitFor();
-  await page.locator('#nodes').getByRole('row', { name: new RegExp(third) }).getByText('✕ stopped / ✕ stopped').waitFor();
+  for (const word of ['DEGRADED', 'NODE DOWN', 'INVALID', 'ATTENTION'])
+    await page.locator('#states').getByText(word, { exact: true }).waitFor();
+  await page
+    .locator('#nodes')
+    .getByRole('row', { name: new RegExp(third) })
+    .getByText('✕ stopped / ✕ stopped')
+    .waitFor();
   await card(page, third).getByRole('button', { name: third }).click();
   const sheet = page.locator('#sheet');
   await sheet.getByText('xenoncli mysql rebuildme').waitFor();
@@ -170,7 +177,10 @@ story('an agent that is down or slow: nothing stale looks fresh, and no question
   await page.locator('#link').getByText('up to date').waitFor();
   scene.down = true;
   server.cutStreams();
-  await page.getByText(/Not current: the last answer came \d+ s ago/).first().waitFor();
+  await page
+    .getByText(/Not current: the last answer came \d+ s ago/)
+    .first()
+    .waitFor();
   await page.locator('#states').getByText('NOT CURRENT').waitFor();
   assert.equal(await page.locator('#states').getByText('HEALTHY').count(), 0);
   await card(page, ids()[0]).getByText('was PRIMARY').waitFor();
@@ -200,7 +210,13 @@ story('answers that make no sense are told, and the page goes on', async (t) => 
 story('switchover: the plan first, then a button that names it; a refusal is told with its cure', async (t) => {
   const { page, server, scene } = await shown(t, healthy());
   scene.plan.hindrances = ['session 12 has changed 1 row(s) for 40 s; wait for it, or: KILL 12'];
-  scene.refusal = { title: 'Refused', status: 409, detail: 'session 12 has changed 1 row(s)', cure: 'wait for it, or KILL 12', ask: '10.0.0.3:8801' };
+  scene.refusal = {
+    title: 'Refused',
+    status: 409,
+    detail: 'session 12 has changed 1 row(s)',
+    cure: 'wait for it, or KILL 12',
+    ask: '10.0.0.3:8801',
+  };
   await page.getByRole('button', { name: 'Switch over…' }).click();
   const dialog = page.locator('#action');
   await dialog.getByLabel(ids()[1]).check();
@@ -218,8 +234,18 @@ story('switchover: the plan first, then a button that names it; a refusal is tol
   scene.refusal = null;
   scene.onChange = () => {
     const [first, second] = scene.cluster.nodes;
-    Object.assign(first.status, { state: 'FOLLOWER', mysql: { ...first.status.mysql, writable: false, replication: { ...second.status.mysql.replication, source: '10.0.0.2:3306' } } });
-    Object.assign(second.status, { state: 'LEADER', mysql: { ...second.status.mysql, writable: true, replication: null } });
+    Object.assign(first.status, {
+      state: 'FOLLOWER',
+      mysql: {
+        ...first.status.mysql,
+        writable: false,
+        replication: { ...second.status.mysql.replication, source: '10.0.0.2:3306' },
+      },
+    });
+    Object.assign(second.status, {
+      state: 'LEADER',
+      mysql: { ...second.status.mysql, writable: true, replication: null },
+    });
   };
   await dialog.getByRole('button', { name: 'Make 10.0.0.2:8801 the primary' }).click();
   await dialog.getByText('Done.').waitFor();
@@ -243,13 +269,18 @@ story('rebuild and pause: named, confirmed, done', async (t) => {
   await dialog.getByLabel(/Type/).fill('10.0.0.3:8801');
   await go.click();
   await dialog.getByText('Done.').waitFor();
-  assert.deepEqual(changes().map((one) => [one.method, one.path, one.body]), [['POST', '/api/v1/nodes/10.0.0.3%3A8801/rebuild', { force: false, dry_run: false }]]);
+  assert.deepEqual(
+    changes().map((one) => [one.method, one.path, one.body]),
+    [['POST', '/api/v1/nodes/10.0.0.3%3A8801/rebuild', { force: false, dry_run: false }]],
+  );
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Pause…' }).click();
   await dialog.getByText('there is no failover').waitFor();
   scene.onChange = () => {
-    scene.cluster.nodes[0].status.troubles = ['the cluster is paused: nobody is elected, whatever happens (end it: xenoncli cluster resume)'];
+    scene.cluster.nodes[0].status.troubles = [
+      'the cluster is paused: nobody is elected, whatever happens (end it: xenoncli cluster resume)',
+    ];
   };
   await dialog.getByRole('button', { name: /Pause/ }).click();
   await dialog.getByText('Done.').waitFor();
@@ -289,8 +320,13 @@ story('a report is a timeline, with votes, positions, and what to do; its addres
   const sheet = page.locator('#sheet');
   await sheet.getByText('What to do now').waitFor();
   assert.equal(await sheet.locator('.timeline tbody tr').count(), 7);
-  const widths = await sheet.locator('.timeline .bar').evaluateAll((bars) => bars.map((bar) => bar.getBoundingClientRect().width));
-  assert.ok(widths.every((width) => width > 0) && Math.max(...widths) === widths[2], `the longest phase has the longest bar: ${widths}`);
+  const widths = await sheet
+    .locator('.timeline .bar')
+    .evaluateAll((bars) => bars.map((bar) => bar.getBoundingClientRect().width));
+  assert.ok(
+    widths.every((width) => width > 0) && Math.max(...widths) === widths[2],
+    `the longest phase has the longest bar: ${widths}`,
+  );
   await sheet.getByText('refused: its position is not known').waitFor();
   await sheet.getByText('179,123 transactions').waitFor();
   assert.match(page.url(), /#\/report\/4-10-0-0-1-8801$/);
@@ -319,7 +355,14 @@ story('by keyboard alone: everything is reached, dialogs keep the focus and give
   await page.locator('#action .plan').waitFor();
   for (let steps = 0; steps < 12; steps += 1) {
     await page.keyboard.press('Tab');
-    assert.ok(await page.evaluate(() => document.activeElement === document.body || document.querySelector('#action').contains(document.activeElement)), 'the focus stays in the dialog');
+    assert.ok(
+      await page.evaluate(
+        () =>
+          document.activeElement === document.body ||
+          document.querySelector('#action').contains(document.activeElement),
+      ),
+      'the focus stays in the dialog',
+    );
   }
   await page.keyboard.press('Escape');
   await until('the focus is back', async () => (await focused()) === 'Switch over…');
@@ -333,7 +376,11 @@ story('by keyboard alone: everything is reached, dialogs keep the focus and give
 story('no barriers in light, dark, on a phone, in dialogs, or when all is lost', async (t) => {
   const found = [];
   const look = async (name, page) => found.push(...(await barriers(page)).map((one) => `${name}: ${one}`));
-  const ways = [['light', troubled(), {}], ['phone', troubled(), { width: 360, height: 740 }], ['dark', troubled(), { dark: true }]];
+  const ways = [
+    ['light', troubled(), {}],
+    ['phone', troubled(), { width: 360, height: 740 }],
+    ['dark', troubled(), { dark: true }],
+  ];
   for (const [name, scene, options] of ways) {
     const { page, scene: live, server } = await shown(t, scene, options);
     await page.locator('#events li').first().waitFor();

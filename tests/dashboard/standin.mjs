@@ -7,13 +7,22 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
 const UI = fileURLToPath(new URL('../../crates/agent/ui/', import.meta.url));
-const KINDS = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' };
+const KINDS = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
 const HEADERS = {
-  'Content-Security-Policy': "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+  'Content-Security-Policy':
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
 };
-const LOGINS = { [`Basic ${Buffer.from('root:pass wörd').toString('base64')}`]: 'operate', 'Bearer reading-token-0123': 'read' };
+const LOGINS = {
+  [`Basic ${Buffer.from('root:pass wörd').toString('base64')}`]: 'operate',
+  'Bearer reading-token-0123': 'read',
+};
 
 /**
  * Listens on a free port of the loopback. The scene, which a test may change at any time:
@@ -45,7 +54,8 @@ export async function standIn(scene) {
       response.writeHead(status, { ...HEADERS, 'Content-Type': kind, 'Cache-Control': 'no-store' });
       response.end(typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value));
     };
-    const problem = (status, title, detail, cure) => send(status, { title, status, detail, cure }, 'application/problem+json');
+    const problem = (status, title, detail, cure) =>
+      send(status, { title, status, detail, cure }, 'application/problem+json');
     if (url.pathname === '/' || url.pathname.startsWith('/ui/')) {
       const name = url.pathname === '/' ? 'index.html' : path.basename(url.pathname);
       try {
@@ -60,7 +70,13 @@ export async function standIn(scene) {
     if (scene.delayMs) await new Promise((resolve) => setTimeout(resolve, scene.delayMs));
     if (scene.garbage) return send(200, '<html>not what you think</html>', 'text/html');
     if (request.method !== 'GET') {
-      if (role !== 'operate') return problem(403, 'Not allowed', 'this login may look, and change nothing', 'use one with the role "operate"');
+      if (role !== 'operate')
+        return problem(
+          403,
+          'Not allowed',
+          'this login may look, and change nothing',
+          'use one with the role "operate"',
+        );
       return change(url.pathname, request.method, body ? JSON.parse(body) : {}, send, problem);
     }
     switch (url.pathname) {
@@ -74,14 +90,32 @@ export async function standIn(scene) {
       case '/api/v1/explain':
         return send(200, scene.explain ?? { by: scene.cluster.nodes[0].id, nodes: [] });
       case '/api/v1/events': {
-        const events = scene.events.filter((event) => event.seq > Number(url.searchParams.get('after') ?? 0)).slice(0, 500);
+        const events = scene.events
+          .filter((event) => event.seq > Number(url.searchParams.get('after') ?? 0))
+          .slice(0, 500);
         return send(200, { events, agent_started_unix_ms: scene.agentStarted, gap: false });
       }
       case '/api/v1/events/stream':
         if (scene.stream === false) break;
         return stream(request, response);
       case '/api/v1/reports':
-        return send(200, { reports: scene.reports.map(({ evidence, votes, phases, rescued, rescue_failed, quarantined, todo, events, aftermath, outage_at_most_ms, ...head }) => head) });
+        return send(200, {
+          reports: scene.reports.map(
+            ({
+              evidence,
+              votes,
+              phases,
+              rescued,
+              rescue_failed,
+              quarantined,
+              todo,
+              events,
+              aftermath,
+              outage_at_most_ms,
+              ...head
+            }) => head,
+          ),
+        });
       default: {
         const id = /^\/api\/v1\/reports\/(.+)$/.exec(url.pathname)?.[1];
         const report = scene.reports.find((one) => one.id === id);
@@ -93,9 +127,12 @@ export async function standIn(scene) {
 
   function change(pathname, method, body, send, problem) {
     if (scene.refusal && !body.dry_run) return send(scene.refusal.status, scene.refusal, 'application/problem+json');
-    if (pathname === '/api/v1/switchover' && body.dry_run) return send(200, { ...scene.plan, target: body.target ?? scene.plan.target });
+    if (pathname === '/api/v1/switchover' && body.dry_run)
+      return send(200, { ...scene.plan, target: body.target ?? scene.plan.target });
     scene.onChange?.(pathname, method, body);
-    const message = body.dry_run ? 'would copy 1.2 GiB from 10.0.0.3:8801 by CLONE; nothing has been changed' : `did ${method} ${pathname}`;
+    const message = body.dry_run
+      ? 'would copy 1.2 GiB from 10.0.0.3:8801 by CLONE; nothing has been changed'
+      : `did ${method} ${pathname}`;
     return send(200, { ok: true, node: scene.cluster.nodes[0].id, message });
   }
 

@@ -21,7 +21,10 @@ const { bytes, counted, millis, number, span } = await load('format.js');
 
 const A = '97a445c7-eb0a-11f1-960d-02fc00000001';
 const B = '97b3837f-eb0a-11f1-8cec-02fc00000001';
-const text = (set) => sources(set).map(({ source, intervals }) => `${source}:${intervals}`).join(',');
+const text = (set) =>
+  sources(set)
+    .map(({ source, intervals }) => `${source}:${intervals}`)
+    .join(',');
 
 function known(scene, at = 1_000) {
   return new Map(scene.cluster.nodes.map(({ id, error, status }) => [id, { status, at, error: error ?? '' }]));
@@ -34,14 +37,28 @@ test('GTID sets are counted and subtracted exactly', () => {
   assert.equal(text(parse(`${A.toUpperCase()}:1:tag:1-5:9`)), `${A}:1,${A}:tag:1-5:9`);
   assert.equal(text(subtract(parse(`${A}:1-10`), parse(`${A}:3-4:9-20`))), `${A}:1-2:5-8`);
   assert.equal(text(subtract(parse(`${A}:1-3,${B}:1`), parse(`${A}:1-3`))), `${B}:1`);
-  assert.equal(text(subtract(parse(`${A}:1-9223372036854775806`), parse(`${A}:2-9223372036854775805`))), `${A}:1:9223372036854775806`);
-  for (const wrong of ['x', `${A}`, `${A}:`, `${A}:1-`, `${A}:-1`, '<b>:1', null, 7, `${A}:1--2`]) assert.equal(parse(wrong), null, String(wrong));
+  assert.equal(
+    text(subtract(parse(`${A}:1-9223372036854775806`), parse(`${A}:2-9223372036854775805`))),
+    `${A}:1:9223372036854775806`,
+  );
+  for (const wrong of ['x', `${A}`, `${A}:`, `${A}:1-`, `${A}:-1`, '<b>:1', null, 7, `${A}:1--2`])
+    assert.equal(parse(wrong), null, String(wrong));
 });
 
 test('subtraction agrees with counting one by one', () => {
-  const random = (() => { let seed = 7; return (below) => { seed = (seed * 1103515245 + 12345) % 2147483648; return seed % below; }; })();
+  const random = (() => {
+    let seed = 7;
+    return (below) => {
+      seed = (seed * 1103515245 + 12345) % 2147483648;
+      return seed % below;
+    };
+  })();
   for (let round = 0; round < 300; round += 1) {
-    const make = () => { const set = new Set(); for (let i = 0; i < 25; i += 1) set.add(1 + random(40)); return set; };
+    const make = () => {
+      const set = new Set();
+      for (let i = 0; i < 25; i += 1) set.add(1 + random(40));
+      return set;
+    };
     const [a, b] = [make(), make()];
     const set = (of) => parse(`${A}:${[...of].join(':')}`);
     const want = [...a].filter((one) => !b.has(one)).length;
@@ -52,20 +69,33 @@ test('subtraction agrees with counting one by one', () => {
 test('a healthy cluster is a tree with its primary on top', () => {
   const cluster = derive(known(healthy()), 2_000);
   assert.equal(cluster.primary.id, ids()[0]);
-  assert.deepEqual(cluster.states.map((one) => one.word), ['HEALTHY']);
-  assert.deepEqual(cluster.nodes.map((node) => node.role), ['primary', 'replica', 'replica']);
+  assert.deepEqual(
+    cluster.states.map((one) => one.word),
+    ['HEALTHY'],
+  );
+  assert.deepEqual(
+    cluster.nodes.map((node) => node.role),
+    ['primary', 'replica', 'replica'],
+  );
   const [tree, ...others] = trees(cluster);
   assert.equal(others.length, 0);
-  assert.deepEqual(tree.below.map(({ node }) => node.id), ids().slice(1));
+  assert.deepEqual(
+    tree.below.map(({ node }) => node.id),
+    ids().slice(1),
+  );
   assert.equal(cluster.nodes[1].behind.total, 0n);
 });
 
 test('everything that is wrong is said', () => {
   const cluster = derive(known(troubled()), 2_000);
   const words = cluster.states.map((one) => one.word);
-  for (const word of ['DEGRADED', 'NODE DOWN', 'INVALID', 'ATTENTION']) assert.ok(words.includes(word), `${word} in ${words}`);
+  for (const word of ['DEGRADED', 'NODE DOWN', 'INVALID', 'ATTENTION'])
+    assert.ok(words.includes(word), `${word} in ${words}`);
   const [first, second, third, fourth, fifth] = cluster.nodes;
-  assert.deepEqual([first.level, second.level, third.level, fourth.level, fifth.level], ['bad', 'warn', 'bad', 'bad', 'off']);
+  assert.deepEqual(
+    [first.level, second.level, third.level, fourth.level, fifth.level],
+    ['bad', 'warn', 'bad', 'bad', 'off'],
+  );
   assert.equal(second.behind.total, 3_203n);
   assert.equal(second.behind.apply, 3_203n);
   assert.equal(third.errant, 3n);
@@ -89,16 +119,28 @@ test('two writable servers, no primary, a pause, and a witness', () => {
   lost.cluster.nodes[0].status.state = 'FOLLOWER';
   assert.match(derive(known(lost), 0).states[0].text, /1 of 3 voters answer, 2 are needed/);
   const paused = healthy();
-  paused.cluster.nodes[0].status.troubles = ['the cluster is paused: nobody is elected, whatever happens (end it: xenoncli cluster resume)'];
-  assert.deepEqual(derive(known(paused), 0).states.map((one) => one.word), ['PAUSED']);
+  paused.cluster.nodes[0].status.troubles = [
+    'the cluster is paused: nobody is elected, whatever happens (end it: xenoncli cluster resume)',
+  ];
+  assert.deepEqual(
+    derive(known(paused), 0).states.map((one) => one.word),
+    ['PAUSED'],
+  );
   const voting = derive(known(witness()), 0);
   assert.equal(voting.nodes[2].role, 'witness');
-  assert.deepEqual(voting.states.map((one) => one.word), ['HEALTHY'], 'a witness without a server is no trouble');
+  assert.deepEqual(
+    voting.states.map((one) => one.word),
+    ['HEALTHY'],
+    'a witness without a server is no trouble',
+  );
 });
 
 test('what is not current is not shown as if it were', () => {
   const cluster = derive(known(healthy()), 20_000, false);
-  assert.deepEqual(cluster.states.map((one) => one.word), ['NOT CURRENT']);
+  assert.deepEqual(
+    cluster.states.map((one) => one.word),
+    ['NOT CURRENT'],
+  );
   assert.ok(cluster.nodes.every((node) => !node.current && node.level === 'off'));
 });
 
@@ -110,18 +152,26 @@ test('sources that form a ring do not hang the page', () => {
   second.status.mysql.replication.source = first.status.mysql.address;
   third.status.mysql.replication.source = second.status.mysql.address;
   let seen = 0;
-  const walk = ({ below }) => { seen += 1; below.forEach(walk); };
+  const walk = ({ below }) => {
+    seen += 1;
+    below.forEach(walk);
+  };
   trees(derive(known(scene), 0)).forEach(walk);
   assert.equal(seen, 3);
 });
 
 test('a stream is taken apart wherever it is cut', () => {
-  const whole = 'retry: 1000\n: quiet\n\nid: 1\ndata: {"seq":1,"text":"a"}\n\nevent: gap\ndata: {}\n\nid: 2\r\ndata: {"seq":2}\r\n\r\ndata: no json\n\n';
+  const whole =
+    'retry: 1000\n: quiet\n\nid: 1\ndata: {"seq":1,"text":"a"}\n\nevent: gap\ndata: {}\n\nid: 2\r\ndata: {"seq":2}\r\n\r\ndata: no json\n\n';
   for (let size = 1; size < whole.length; size += 1) {
     const parser = new StreamParser();
     const events = [];
     for (let at = 0; at < whole.length; at += size) events.push(...parser.push(whole.slice(at, at + size)));
-    assert.deepEqual(events.filter((event) => event.seq).map((event) => event.seq), [1, 2], `in pieces of ${size}`);
+    assert.deepEqual(
+      events.filter((event) => event.seq).map((event) => event.seq),
+      [1, 2],
+      `in pieces of ${size}`,
+    );
   }
   assert.throws(() => new StreamParser().push('x'.repeat(1_000_001)));
 });

@@ -2,21 +2,15 @@
 
 import { ask, Problem } from './api.js';
 import { h, show } from './dom.js';
-import { bytes, counted } from './format.js';
-import { isActive, ROLES } from './model.js';
+import { ROLES } from './model.js';
+import { done, finish, problemNote, said } from './outcome.js';
+import { CANCEL_REBUILD, REBUILD } from './rebuild.js';
 import { behindWords } from './topology.js';
 
 /** A change is answered within this, milliseconds, beside what it was told to wait. */
 const CHANGE_MS = 30_000;
 /** What an agent lets a switchover wait, seconds. */
 const LONGEST_WAIT_S = 20;
-
-const METHODS = [
-  ['', 'the best that both servers can'],
-  ['clone', 'CLONE'],
-  ['xtrabackup', 'xtrabackup'],
-  ['mariabackup', 'mariabackup'],
-];
 
 /** One dialog, in which one thing at a time is done. */
 export class Actions {
@@ -58,7 +52,11 @@ export class Actions {
   render() {
     const { now } = this;
     if (!now) return;
-    const body = { form: () => now.kind.form(this, now), plan: () => now.kind.plan(this, now), done: () => now.kind.done(this, now) }[now.step]();
+    const body = {
+      form: () => now.kind.form(this, now),
+      plan: () => now.kind.plan(this, now),
+      done: () => now.kind.done(this, now),
+    }[now.step]();
     const { content, buttons } = body;
     const current = this.current();
     show(
@@ -67,11 +65,22 @@ export class Actions {
         'form',
         { method: 'dialog', class: 'action', key: now.step, on: { submit: (event) => this.submit(event) } },
         h('h2', { id: 'action-title', tabindex: '-1' }, now.kind.title(now)),
-        !current && now.step !== 'done' && h('p', { class: 'note bad' }, 'What this page shows is not current: the agent does not answer.'),
+        !current &&
+          now.step !== 'done' &&
+          h('p', { class: 'note bad' }, 'What this page shows is not current: the agent does not answer.'),
         content,
         now.problem && problemNote(now.problem),
         h('p', { class: 'working', role: 'status' }, now.working ?? ''),
-        h('div', { class: 'dialog-buttons' }, buttons, h('button', { type: 'button', key: 'close', on: { click: () => this.dialog.close() } }, now.step === 'done' || now.working ? 'Close' : 'Cancel')),
+        h(
+          'div',
+          { class: 'dialog-buttons' },
+          buttons,
+          h(
+            'button',
+            { type: 'button', key: 'close', on: { click: () => this.dialog.close() } },
+            now.step === 'done' || now.working ? 'Close' : 'Cancel',
+          ),
+        ),
       ),
     );
   }
@@ -104,10 +113,17 @@ export class Actions {
       if (this.now !== now && now.step === 'done') this.onNotice('ok', `${now.kind.title(now)}: ${now.result}`);
     } catch (error) {
       now.working = null;
-      now.problem = error instanceof Problem ? error : new Problem({ title: 'Unexpected answer', detail: String(error?.message ?? error) });
+      now.problem =
+        error instanceof Problem
+          ? error
+          : new Problem({ title: 'Unexpected answer', detail: String(error?.message ?? error) });
       // Nobody knows whether it was done: that has to be said, or it is done twice.
       if (now.problem.status === 0 && options.changes) {
-        now.problem = new Problem({ title: 'No answer', detail: `${now.problem.message} It may have been done all the same.`, cure: 'look at the topology before you try again' });
+        now.problem = new Problem({
+          title: 'No answer',
+          detail: `${now.problem.message} It may have been done all the same.`,
+          cure: 'look at the topology before you try again',
+        });
       }
       if (now.problem.status === 403) this.onReadOnly();
       if (this.now !== now) this.onNotice('bad', `${now.kind.title(now)}: ${said(now.problem)}`);
@@ -121,40 +137,34 @@ export class Actions {
 
   confirm(label, run, { disabled = false, danger = true } = {}) {
     const off = disabled || Boolean(this.now.working) || !this.current();
-    return h('button', { type: 'button', key: 'confirm', class: danger ? 'danger' : 'primary', disabled: off, on: { click: run } }, label);
+    return h(
+      'button',
+      { type: 'button', key: 'confirm', class: danger ? 'danger' : 'primary', disabled: off, on: { click: run } },
+      label,
+    );
   }
 
   next(label, run) {
-    return h('button', { type: 'button', key: 'next', class: 'primary', disabled: Boolean(this.now.working) || !this.current(), on: { click: run } }, label);
+    return h(
+      'button',
+      {
+        type: 'button',
+        key: 'next',
+        class: 'primary',
+        disabled: Boolean(this.now.working) || !this.current(),
+        on: { click: run },
+      },
+      label,
+    );
   }
 
   back() {
-    return h('button', { type: 'button', key: 'back', disabled: Boolean(this.now.working), on: { click: () => this.goTo('form') } }, 'Back');
+    return h(
+      'button',
+      { type: 'button', key: 'back', disabled: Boolean(this.now.working), on: { click: () => this.goTo('form') } },
+      'Back',
+    );
   }
-}
-
-function said(problem) {
-  return problem.cure ? `${problem.message} What to try: ${problem.cure}` : problem.message;
-}
-
-/** An error with its cure. */
-export function problemNote(problem) {
-  return h(
-    'div',
-    { class: 'note bad problem', role: 'alert', tabindex: '-1' },
-    h('p', null, h('strong', null, `${problem.title}: `), problem.message),
-    problem.cure && h('p', null, h('strong', null, 'What to try: '), problem.cure),
-    problem.ask && h('p', null, h('strong', null, 'Node to ask instead: '), problem.ask),
-  );
-}
-
-function done(actions, now) {
-  return { content: [h('p', { class: 'note ok' }, h('strong', null, '✓ Done. '), now.result), now.kind.after?.(actions, now)], buttons: [] };
-}
-
-function finish(now, value) {
-  now.step = 'done';
-  now.result = typeof value?.message === 'string' ? value.message : 'The agent has done it.';
 }
 
 const SWITCHOVER = {
@@ -166,12 +176,25 @@ const SWITCHOVER = {
       h(
         'label',
         { class: 'choice', key: `:${value}` },
-        h('input', { type: 'radio', name: 'target', value, checked: now.form.target === value, disabled, on: { change: () => actions.set({ target: value }) } }),
+        h('input', {
+          type: 'radio',
+          name: 'target',
+          value,
+          checked: now.form.target === value,
+          disabled,
+          on: { change: () => actions.set({ target: value }) },
+        }),
         h('span', null, h('strong', null, label), ' ', h('span', { class: 'aside' }, why)),
       );
     return {
       content: [
-        h('p', null, 'The primary is ', h('strong', null, cluster.primary?.id ?? 'unknown'), '. Nothing happens before you have seen the plan.'),
+        h(
+          'p',
+          null,
+          'The primary is ',
+          h('strong', null, cluster.primary?.id ?? 'unknown'),
+          '. Nothing happens before you have seen the plan.',
+        ),
         h(
           'fieldset',
           null,
@@ -186,10 +209,27 @@ const SWITCHOVER = {
           'label',
           { class: 'field' },
           h('span', null, 'If something stands in the way, wait for it, seconds'),
-          h('input', { type: 'number', min: 0, max: LONGEST_WAIT_S, step: 1, value: now.form.wait, inputmode: 'numeric', on: { input: (event) => actions.set({ wait: event.target.value }) } }),
+          h('input', {
+            type: 'number',
+            min: 0,
+            max: LONGEST_WAIT_S,
+            step: 1,
+            value: now.form.wait,
+            inputmode: 'numeric',
+            on: { input: (event) => actions.set({ wait: event.target.value }) },
+          }),
         ),
       ],
-      buttons: [actions.next('Show the plan (dry run)', () => actions.run('Asking what would be done…', '/api/v1/switchover', { method: 'POST', body: { ...target(now), dry_run: true } }, (of, plan) => Object.assign(of, { plan, step: 'plan' })))],
+      buttons: [
+        actions.next('Show the plan (dry run)', () =>
+          actions.run(
+            'Asking what would be done…',
+            '/api/v1/switchover',
+            { method: 'POST', body: { ...target(now), dry_run: true } },
+            (of, plan) => Object.assign(of, { plan, step: 'plan' }),
+          ),
+        ),
+      ],
     };
   },
   plan(actions, now) {
@@ -200,16 +240,53 @@ const SWITCHOVER = {
     return {
       content: [
         h('h3', null, 'What would be done'),
-        h('ol', { class: 'lines plan' }, (plan.steps ?? []).map((step, at) => h('li', { key: `${at}` }, step))),
+        h(
+          'ol',
+          { class: 'lines plan' },
+          (plan.steps ?? []).map((step, at) => h('li', { key: `${at}` }, step)),
+        ),
         hindrances.length === 0
           ? h('p', { class: 'note ok' }, '✓ Nothing stands in the way.')
-          : h('div', { class: 'note bad' }, h('h3', null, 'What stands in the way now'), h('ul', null, hindrances.map((text, at) => h('li', { key: `${at}` }, text))), h('p', null, wait > 0 ? `The agents wait up to ${wait} s for it to go away, and change nothing if it does not.` : 'As it is, the switchover is refused. Go back to say how long to wait for it.')),
-        h('p', { class: 'note warn' }, h('strong', null, 'The consequence: '), `clients can write to ${plan.target} instead of ${old}. Sessions of applications on ${old} are ended, and what they have not committed is rolled back. If it fails, ${old} stays the primary.`),
+          : h(
+              'div',
+              { class: 'note bad' },
+              h('h3', null, 'What stands in the way now'),
+              h(
+                'ul',
+                null,
+                hindrances.map((text, at) => h('li', { key: `${at}` }, text)),
+              ),
+              h(
+                'p',
+                null,
+                wait > 0
+                  ? `The agents wait up to ${wait} s for it to go away, and change nothing if it does not.`
+                  : 'As it is, the switchover is refused. Go back to say how long to wait for it.',
+              ),
+            ),
+        h(
+          'p',
+          { class: 'note warn' },
+          h('strong', null, 'The consequence: '),
+          `clients can write to ${plan.target} instead of ${old}. Sessions of applications on ${old} are ended, and what they have not committed is rolled back. If it fails, ${old} stays the primary.`,
+        ),
       ],
       buttons: [
         actions.back(),
         // The target that was shown, even if "the best one" would be another by now.
-        actions.confirm(`Make ${plan.target} the primary`, () => actions.run(`Switching over to ${plan.target}…`, '/api/v1/switchover', { method: 'POST', body: { target: plan.target, wait_ms: wait * 1000 }, deadlineMs: CHANGE_MS + wait * 1000, changes: true }, finish)),
+        actions.confirm(`Make ${plan.target} the primary`, () =>
+          actions.run(
+            `Switching over to ${plan.target}…`,
+            '/api/v1/switchover',
+            {
+              method: 'POST',
+              body: { target: plan.target, wait_ms: wait * 1000 },
+              deadlineMs: CHANGE_MS + wait * 1000,
+              changes: true,
+            },
+            finish,
+          ),
+        ),
       ],
     };
   },
@@ -249,8 +326,19 @@ const PAUSE = {
   title: () => 'Pause the cluster',
   form(actions) {
     return {
-      content: [h('p', { class: 'note warn' }, h('strong', null, 'The consequence: '), 'nobody is elected until you resume. If the primary fails meanwhile, there is no failover, and nobody can write. It is meant for upgrades and repairs.')],
-      buttons: [actions.confirm('Pause: no failover until I resume', () => actions.run('Pausing…', '/api/v1/pause', { method: 'POST', body: {}, changes: true }, finish))],
+      content: [
+        h(
+          'p',
+          { class: 'note warn' },
+          h('strong', null, 'The consequence: '),
+          'nobody is elected until you resume. If the primary fails meanwhile, there is no failover, and nobody can write. It is meant for upgrades and repairs.',
+        ),
+      ],
+      buttons: [
+        actions.confirm('Pause: no failover until I resume', () =>
+          actions.run('Pausing…', '/api/v1/pause', { method: 'POST', body: {}, changes: true }, finish),
+        ),
+      ],
     };
   },
   done,
@@ -260,80 +348,20 @@ const RESUME = {
   title: () => 'Resume the cluster',
   form(actions) {
     return {
-      content: [h('p', null, 'Elections and failovers are on again. If the primary has failed meanwhile, another node takes over at once.')],
-      buttons: [actions.confirm('Resume', () => actions.run('Resuming…', '/api/v1/resume', { method: 'POST', body: {}, changes: true }, finish), { danger: false })],
-    };
-  },
-  done,
-};
-
-const REBUILD = {
-  title: (now) => `Rebuild ${now.node}`,
-  form(actions, now) {
-    const cluster = actions.cluster();
-    const donors = cluster.nodes.filter((node) => node.id !== now.node && node.role !== 'witness' && node.answers);
-    const select = (name, label, choices) =>
-      h(
-        'label',
-        { class: 'field' },
-        h('span', null, label),
-        h('select', { on: { change: (event) => actions.set({ [name]: event.target.value }) } }, choices.map(([value, words]) => h('option', { value, key: `:${value}`, selected: now.form[name] === value }, words))),
-      );
-    return {
       content: [
-        h('p', null, 'Another node’s data takes the place of the data of ', h('strong', null, now.node), '. Nothing happens before you have seen what would be done.'),
-        select('from', 'Copy from', [['', 'the best one, a replica if there is one'], ...donors.map((node) => [node.id, `${node.id} (${ROLES[node.role]})`])]),
-        select('method', 'How', METHODS),
-        h('label', { class: 'field' }, h('span', null, 'At most, MiB a second (empty: as fast as it goes)'), h('input', { type: 'number', min: 1, max: 1_000_000, step: 1, value: now.form.throttle, on: { input: (event) => actions.set({ throttle: event.target.value }) } })),
-        h('label', { class: 'choice' }, h('input', { type: 'checkbox', checked: now.form.force, on: { change: (event) => actions.set({ force: event.target.checked }) } }), h('span', null, 'Even though the node is well')),
-      ],
-      buttons: [actions.next('Show what would be done (dry run)', () => actions.run('Asking what would be done…', rebuildPath(now), { method: 'POST', body: rebuildBody(now, true) }, (of, value) => Object.assign(of, { plan: value, step: 'plan', typed: '' })))],
-    };
-  },
-  plan(actions, now) {
-    const node = actions.cluster().nodes.find((one) => one.id === now.node);
-    const has = node?.transactions ? ` It has ${counted(node.transactions, 'transaction')} now.` : '';
-    return {
-      content: [
-        h('h3', null, 'What would be done'),
-        h('p', { class: 'said' }, String(now.plan?.message ?? '')),
-        h('p', { class: 'note warn' }, h('strong', null, 'The consequence: '), `${now.node} serves nobody until the copy is there, and its own data is removed once it follows again.${has} What it alone holds is kept aside in a quarantine first.`),
-        h('label', { class: 'field' }, h('span', null, `Type ${now.node} to go on`), h('input', { type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', maxlength: 300, on: { input: (event) => { now.typed = event.target.value; actions.render(); } } })),
+        h(
+          'p',
+          null,
+          'Elections and failovers are on again. If the primary has failed meanwhile, another node takes over at once.',
+        ),
       ],
       buttons: [
-        actions.back(),
-        actions.confirm(`Replace the data of ${now.node}`, () => actions.run('Beginning the rebuild…', rebuildPath(now), { method: 'POST', body: rebuildBody(now, false), changes: true }, finish), { disabled: now.typed?.trim() !== now.node }),
+        actions.confirm(
+          'Resume',
+          () => actions.run('Resuming…', '/api/v1/resume', { method: 'POST', body: {}, changes: true }, finish),
+          { danger: false },
+        ),
       ],
-    };
-  },
-  done,
-  after(actions, now) {
-    const job = actions.cluster().nodes.find((node) => node.id === now.node)?.status?.job;
-    if (!job) return null;
-    const copied = job.bytes_total > 0 ? `, ${bytes(job.bytes_done)} of ${bytes(job.bytes_total)}` : '';
-    return h('p', null, isActive(job) ? `Now: ${job.phase}${copied}. It goes on when this is closed.` : `It is ${job.state}.${job.last_error ? ` ${job.last_error}` : ''}`);
-  },
-};
-
-function rebuildPath(now) {
-  return `/api/v1/nodes/${encodeURIComponent(now.node)}/rebuild`;
-}
-
-function rebuildBody(now, dryRun) {
-  const { from, method, throttle, force } = now.form;
-  const body = { force, dry_run: dryRun };
-  if (from !== '') body.from = from;
-  if (method !== '') body.method = method;
-  if (Number(throttle) >= 1) body.throttle_mib_s = Math.floor(Number(throttle));
-  return body;
-}
-
-const CANCEL_REBUILD = {
-  title: (now) => `Give up the rebuild of ${now.node}`,
-  form(actions, now) {
-    return {
-      content: [h('p', null, 'The copying ends and the node keeps the data that it had. Once its own data has been touched, this is refused, and the rebuild goes on.')],
-      buttons: [actions.confirm('Give the rebuild up', () => actions.run('Ending it…', rebuildPath(now), { method: 'DELETE', changes: true }, finish))],
     };
   },
   done,

@@ -104,10 +104,18 @@ function either(signals) {
 function nothing(error, deadlineMs) {
   if (error instanceof Problem) return error;
   if (error?.name === 'TimeoutError') {
-    return new Problem({ title: 'No answer', detail: `The agent did not answer within ${deadlineMs / 1000} s.`, cure: 'look at its log, and at its disk' });
+    return new Problem({
+      title: 'No answer',
+      detail: `The agent did not answer within ${deadlineMs / 1000} s.`,
+      cure: 'look at its log, and at its disk',
+    });
   }
   if (error?.name === 'AbortError') return new Problem({ title: 'Given up', detail: 'Given up.' });
-  return new Problem({ title: 'No answer', detail: 'The agent cannot be reached.', cure: 'see whether it runs on its host, or open the dashboard of another node' });
+  return new Problem({
+    title: 'No answer',
+    detail: 'The agent cannot be reached.',
+    cure: 'see whether it runs on its host, or open the dashboard of another node',
+  });
 }
 
 async function read(response) {
@@ -116,8 +124,18 @@ async function read(response) {
   try {
     const said = await response.json();
     const text = (value) => (typeof value === 'string' ? value : '');
-    return new Problem({ ...known, title: text(said.title) || `HTTP ${response.status}`, detail: text(said.detail), cure: text(said.cure), ask: text(said.ask) || null });
+    return new Problem({
+      ...known,
+      title: text(said.title) || `HTTP ${response.status}`,
+      detail: text(said.detail),
+      cure: text(said.cure),
+      ask: text(said.ask) || null,
+    });
   } catch {
-    return new Problem({ ...known, title: `HTTP ${response.status}`, detail: `The agent answered with HTTP ${response.status}.` });
+    return new Problem({
+      ...known,
+      title: `HTTP ${response.status}`,
+      detail: `The agent answered with HTTP ${response.status}.`,
+    });
   }
 }

@@ -4,12 +4,14 @@ import { Actions, cannotLead } from './actions.js';
 import { ask, Problem, restoreLogin, setLogin, whenLoginRefused } from './api.js';
 import { h, show } from './dom.js';
 import { add, eventsSection } from './events.js';
-import { cut, number, span } from './format.js';
+import { span } from './format.js';
+import { nextTheme, renderBanner, renderHead, theme } from './head.js';
 import { EventFeed, Poller } from './live.js';
 import { hideLogin, showLogin } from './login.js';
 import { derive, isActive, isPaused } from './model.js';
 import { nodesTable } from './nodes.js';
 import { reportBody, reportsSection, reportTitle } from './reports.js';
+import { said } from './outcome.js';
 import { nodeBody, nodeTitle } from './sheet.js';
 import { topology } from './topology.js';
 
@@ -52,7 +54,8 @@ const status = new Poller('/api/v1/cluster', {
   everyMs: ASK_EVERY_MS,
   deadlineMs: ASK_DEADLINE_MS,
   onAnswer: (answer, { at: askedAt, tookMs, role }) => {
-    if (!Array.isArray(answer?.nodes)) throw new Problem({ title: 'Unexpected answer', detail: 'the agent’s answer has no nodes' });
+    if (!Array.isArray(answer?.nodes))
+      throw new Problem({ title: 'Unexpected answer', detail: 'the agent’s answer has no nodes' });
     if (role) state.role = role;
     state.link = { at: askedAt, tookMs, problem: null };
     take(answer.nodes, askedAt);
@@ -81,7 +84,9 @@ const explain = new Poller('/api/v1/explain', {
   everyMs: EXPLAIN_EVERY_MS,
   deadlineMs: ASK_DEADLINE_MS,
   onAnswer: (answer) => {
-    state.explanations = new Map((answer?.nodes ?? []).map((node) => [node.node, { ...node, next: answer.next, cluster: answer.cluster }]));
+    state.explanations = new Map(
+      (answer?.nodes ?? []).map((node) => [node.node, { ...node, next: answer.next, cluster: answer.cluster }]),
+    );
     draw();
   },
   onProblem: () => {
@@ -135,7 +140,12 @@ function take(nodes, askedAt) {
     if (typeof node?.id !== 'string') continue;
     const before = state.known.get(node.id);
     if (node.status) known.set(node.id, { status: node.status, at: askedAt, error: '' });
-    else known.set(node.id, { status: before?.status ?? null, at: before?.at ?? null, error: String(node.error ?? 'no answer') });
+    else
+      known.set(node.id, {
+        status: before?.status ?? null,
+        at: before?.at ?? null,
+        error: String(node.error ?? 'no answer'),
+      });
   }
   state.known = known;
 }
@@ -175,66 +185,37 @@ function render() {
   state.cluster = derive(state.known, performance.now(), current || state.link.at === null);
   const { cluster } = state;
   document.body.classList.toggle('stale', !current);
-  renderHead(cluster, current);
-  renderBanner();
+  const age = ageMs();
+  renderHead(state, { age, current });
+  renderBanner(state, { age, current, status, draw });
   if (state.link.at === null) {
-    show(at('topology'), h('h2', { id: 'topology-title' }, 'Topology'), h('p', { class: 'empty' }, state.link.problem ? said(state.link.problem) : 'Asking the agent…'));
+    show(
+      at('topology'),
+      h('h2', { id: 'topology-title' }, 'Topology'),
+      h('p', { class: 'empty' }, state.link.problem ? said(state.link.problem) : 'Asking the agent…'),
+    );
   } else {
-    show(at('topology'), topology(cluster, { actions: clusterButtons(cluster), onOpen: openNode, narrow: narrow.matches }));
+    show(
+      at('topology'),
+      topology(cluster, { actions: clusterButtons(cluster), onOpen: openNode, narrow: narrow.matches }),
+    );
     show(at('nodes'), nodesTable(cluster, { onOpen: openNode }));
   }
   // A stream of an agent that hangs stays open, and is silent.
-  show(at('events'), eventsSection(current ? state : { ...state, feed: 'waiting' }, { onFilter: (change) => { Object.assign(state.filter, change); draw(); }, onHold: hold }));
+  show(
+    at('events'),
+    eventsSection(current ? state : { ...state, feed: 'waiting' }, {
+      onFilter: (change) => {
+        Object.assign(state.filter, change);
+        draw();
+      },
+      onHold: hold,
+    }),
+  );
   show(at('reports'), reportsSection(state, { onOpen: openReport }));
   renderSheet();
   actions.render();
   tell(cluster);
-}
-
-function renderHead(cluster, current) {
-  const name = cluster.id ? `cluster ${cluster.id.slice(0, 8)}` : '';
-  show(at('cluster'), name, cluster.term > 0 && ` · term ${number(cluster.term)}`, state.asked && ` · asked: ${state.asked}`);
-  const words = state.link.at === null ? [{ level: 'off', word: 'NOT KNOWN', text: 'no answer yet' }] : cluster.states;
-  at('states').classList.toggle('many', words.length > 1);
-  show(at('states'), h('ul', null, words.map((one) => h('li', { key: one.word, class: one.level, title: one.text }, h('strong', null, one.word), h('span', null, cut(one.text, 160))))));
-  const age = ageMs();
-  const text = age === null ? 'no answer yet' : age < 2_500 ? 'up to date' : `last answer ${span(age / 1000)} ago`;
-  show(at('link'), h('span', { class: current ? (age < 2_500 ? 'good' : 'late') : 'lost' }, h('span', { 'aria-hidden': 'true' }, current ? '● ' : '✕ '), text), state.link.tookMs >= 1_500 && current && h('span', { class: 'late' }, ` (answers take ${span(state.link.tookMs / 1000)})`));
-  document.title = `${words[0].word} · Xenon`;
-}
-
-function renderBanner() {
-  const parts = state.notices.map((one) => h('div', { key: one.key, class: `note ${one.level}` }, h('p', null, one.text), h('button', { type: 'button', class: 'small', on: { click: () => { state.notices = state.notices.filter((other) => other !== one); draw(); } } }, 'Dismiss')));
-  const { problem } = state.link;
-  if (problem && !isCurrent()) {
-    const age = ageMs();
-    const next = status.nextAt === null ? 'trying now' : `next try in ${span(Math.ceil((status.nextAt - performance.now()) / 1000))}`;
-    parts.unshift(
-      h(
-        'div',
-        { key: 'link', class: 'note bad lost' },
-        h('p', null, h('strong', null, age === null ? 'No answer. ' : `Not current: the last answer came ${span(age / 1000)} ago. `), said(problem), ` (${next})`),
-        h('button', { type: 'button', class: 'small', on: { click: () => status.kick() } }, 'Try now'),
-        elsewhere(),
-      ),
-    );
-  }
-  show(at('banner'), parts);
-}
-
-function said(problem) {
-  return problem.cure ? `${problem.message} What to try: ${problem.cure}.` : problem.message;
-}
-
-/** The other nodes' dashboards, supposed that they listen on the same port. */
-function elsewhere() {
-  const links = state.cluster.ids
-    .filter((id) => id !== state.asked)
-    .map((id) => /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):\d{1,5}$/i.exec(id)?.[1])
-    .filter((host) => host && host.toLowerCase() !== location.hostname.toLowerCase())
-    .map((host) => `${location.protocol}//${host}${location.port ? `:${location.port}` : ''}/`);
-  if (links.length === 0) return null;
-  return h('p', null, 'The dashboards of the other nodes: ', [...new Set(links)].slice(0, 20).map((link, index) => [index > 0 ? ', ' : '', h('a', { key: link, href: link, rel: 'noreferrer' }, link)]));
 }
 
 function mayOperate() {
@@ -244,20 +225,30 @@ function mayOperate() {
 function clusterButtons(cluster) {
   if (!mayOperate()) return [h('span', { class: 'aside', key: 'role' }, 'read-only login')];
   const off = !isCurrent() || cluster.id === null;
-  const button = (key, label, run, disabled = off) => h('button', { type: 'button', key, disabled, 'aria-haspopup': 'dialog', on: { click: run } }, label);
+  const button = (key, label, run, disabled = off) =>
+    h('button', { type: 'button', key, disabled, 'aria-haspopup': 'dialog', on: { click: run } }, label);
   return [
     button('switchover', 'Switch over…', () => actions.switchover(), off || !cluster.primary || isPaused(cluster)),
-    isPaused(cluster) ? button('resume', 'Resume…', () => actions.resume()) : button('pause', 'Pause…', () => actions.pause()),
+    isPaused(cluster)
+      ? button('resume', 'Resume…', () => actions.resume())
+      : button('pause', 'Pause…', () => actions.pause()),
   ];
 }
 
 function nodeButtons(node) {
   if (!mayOperate() || !node.answers || node.role === 'witness') return [];
   const off = !isCurrent();
-  const button = (key, label, run, disabled = off) => h('button', { type: 'button', key, disabled, 'aria-haspopup': 'dialog', on: { click: run } }, label);
+  const button = (key, label, run, disabled = off) =>
+    h('button', { type: 'button', key, disabled, 'aria-haspopup': 'dialog', on: { click: run } }, label);
   const job = node.status.job;
   return [
-    node.role === 'replica' && button('switchover', 'Make it the primary…', () => actions.switchover(node.id), off || isPaused(state.cluster) || cannotLead(node) !== null),
+    node.role === 'replica' &&
+      button(
+        'switchover',
+        'Make it the primary…',
+        () => actions.switchover(node.id),
+        off || isPaused(state.cluster) || cannotLead(node) !== null,
+      ),
     job?.kind === 'rebuild' && isActive(job)
       ? button('cancel', 'Give its rebuild up…', () => actions.cancelRebuild(node.id))
       : node.role !== 'primary' && button('rebuild', 'Rebuild…', () => actions.rebuild(node.id)),
@@ -275,8 +266,10 @@ function tell(cluster) {
   const words = cluster.states.map((one) => one.word).join(', ');
   const { told } = state;
   const parts = [];
-  if (state.link.at !== null && isCurrent() && told.primary !== undefined && told.primary !== primary) parts.push(primary ? `${primary} is the primary now.` : 'There is no primary.');
-  if (state.link.at !== null && told.words !== undefined && told.words !== words) parts.push(`The cluster: ${words.toLowerCase()}.`);
+  if (state.link.at !== null && isCurrent() && told.primary !== undefined && told.primary !== primary)
+    parts.push(primary ? `${primary} is the primary now.` : 'There is no primary.');
+  if (state.link.at !== null && told.words !== undefined && told.words !== words)
+    parts.push(`The cluster: ${words.toLowerCase()}.`);
   if (parts.length > 0) announce(parts.join(' '));
   if (state.link.at === null) return;
   if (isCurrent()) told.primary = primary;
@@ -347,44 +340,65 @@ async function fetchReport(id) {
 function renderSheet() {
   const want = wanted();
   if (!want) return;
-  const head = (title) => h('div', { class: 'sheet-head' }, h('h2', { id: 'sheet-title', tabindex: '-1' }, title), h('button', { type: 'button', class: 'small', on: { click: () => sheet.close() } }, 'Close'));
-  const old = !isCurrent() && want.what === 'node' && h('p', { class: 'note bad' }, `Not current: the last answer came ${span((ageMs() ?? 0) / 1000)} ago.`);
+  const head = (title) =>
+    h(
+      'div',
+      { class: 'sheet-head' },
+      h('h2', { id: 'sheet-title', tabindex: '-1' }, title),
+      h('button', { type: 'button', class: 'small', on: { click: () => sheet.close() } }, 'Close'),
+    );
+  const old =
+    !isCurrent() &&
+    want.what === 'node' &&
+    h('p', { class: 'note bad' }, `Not current: the last answer came ${span((ageMs() ?? 0) / 1000)} ago.`);
   if (want.what === 'node') {
     const node = state.cluster.nodes.find((one) => one.id === want.id);
-    show(sheet, head(node ? nodeTitle(node) : want.id), h('div', { key: `node-${want.id}`, class: 'sheet-body' }, old, node ? nodeBody(node, state.cluster, state.explanations.get(want.id), nodeButtons(node)) : h('p', { class: 'empty' }, state.link.at === null ? 'Asking the agent…' : 'No member of the cluster has this name.')));
+    show(
+      sheet,
+      head(node ? nodeTitle(node) : want.id),
+      h(
+        'div',
+        { key: `node-${want.id}`, class: 'sheet-body' },
+        old,
+        node
+          ? nodeBody(node, state.cluster, state.explanations.get(want.id), nodeButtons(node))
+          : h(
+              'p',
+              { class: 'empty' },
+              state.link.at === null ? 'Asking the agent…' : 'No member of the cluster has this name.',
+            ),
+      ),
+    );
     return;
   }
   const { report, problem } = state.report ?? {};
-  const body = report ? reportBody(report) : problem ? h('p', { class: 'note bad' }, said(problem)) : h('p', { class: 'empty' }, 'Being asked for…');
-  show(sheet, head(report ? reportTitle(report) : 'Report'), h('div', { key: `report-${want.id}`, class: 'sheet-body' }, body));
+  const body = report
+    ? reportBody(report)
+    : problem
+      ? h('p', { class: 'note bad' }, said(problem))
+      : h('p', { class: 'empty' }, 'Being asked for…');
+  show(
+    sheet,
+    head(report ? reportTitle(report) : 'Report'),
+    h('div', { key: `report-${want.id}`, class: 'sheet-body' }, body),
+  );
 }
 
 window.addEventListener('hashchange', followAddress);
 
 // ---------------------------------------------------------------------------------------------- theme, login, begin
 
-const THEMES = ['auto', 'light', 'dark'];
-function theme() {
-  return document.documentElement.dataset.theme ?? 'auto';
-}
-
-function nextTheme() {
-  const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
-  if (next === 'auto') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = next;
-  try {
-    localStorage.setItem('xenon-theme', next);
-  } catch {
-    // Then it is for this visit only.
-  }
+function changeTheme() {
+  nextTheme();
   draw();
 }
 
 function renderControls() {
   show(
     at('controls'),
-    h('button', { type: 'button', class: 'small', key: 'theme', on: { click: nextTheme } }, `Theme: ${theme()}`),
-    loggedIn && h('button', { type: 'button', class: 'small', key: 'logout', on: { click: () => logOut(null) } }, 'Log out'),
+    h('button', { type: 'button', class: 'small', key: 'theme', on: { click: changeTheme } }, `Theme: ${theme()}`),
+    loggedIn &&
+      h('button', { type: 'button', class: 'small', key: 'logout', on: { click: () => logOut(null) } }, 'Log out'),
   );
 }
 

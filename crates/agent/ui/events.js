@@ -5,7 +5,18 @@ import { clock, day, iso, millis, number } from './format.js';
 
 /** So many are kept, and shown at most. */
 export const EVENTS_MAX = 500;
-export const KINDS = ['election', 'step', 'mysqld', 'config', 'handover', 'operator', 'hook', 'job', 'trouble', 'agent'];
+export const KINDS = [
+  'election',
+  'step',
+  'mysqld',
+  'config',
+  'handover',
+  'operator',
+  'hook',
+  'job',
+  'trouble',
+  'agent',
+];
 
 const rows = new WeakMap();
 
@@ -15,7 +26,9 @@ const rows = new WeakMap();
  */
 export function add(list, events) {
   const there = new Set(list.map((event) => event.key));
-  const fresh = events.map((event) => ({ ...event, key: `${event.seq}-${event.unix_ms}` })).filter((event) => !there.has(event.key));
+  const fresh = events
+    .map((event) => ({ ...event, key: `${event.seq}-${event.unix_ms}` }))
+    .filter((event) => !there.has(event.key));
   if (fresh.length === 0) return;
   list.unshift(...fresh.reverse());
   // What comes in again after a break may be older than what is there. Times of one agent's clock, in the order of its events.
@@ -52,18 +65,45 @@ export function eventsSection(state, { onFilter, onHold }) {
       { class: 'section-head' },
       h('h2', { id: 'events-title' }, 'Events'),
       h('span', { class: `feed ${level}` }, h('span', { 'aria-hidden': 'true' }, `${sign} `), word),
-      h('button', { type: 'button', class: 'small', 'aria-pressed': held ? 'true' : 'false', on: { click: onHold } }, held ? `Go on${waiting > 0 ? ` (${waiting} new)` : ''}` : 'Hold'),
+      h(
+        'button',
+        { type: 'button', class: 'small', 'aria-pressed': held ? 'true' : 'false', on: { click: onHold } },
+        held ? `Go on${waiting > 0 ? ` (${waiting} new)` : ''}` : 'Hold',
+      ),
     ),
     h(
       'div',
       { class: 'filters', role: 'group', 'aria-label': 'Filter the events' },
       select('Kind', filter.kind, ['', ...KINDS], (kind) => onFilter({ kind })),
       select('Node', filter.node, ['', ...nodes], (node) => onFilter({ node })),
-      h('label', { class: 'grow' }, h('span', null, 'Text'), h('input', { type: 'search', id: 'event-text', autocomplete: 'off', maxlength: 100, on: { input: (event) => onFilter({ text: event.target.value }) } })),
+      h(
+        'label',
+        { class: 'grow' },
+        h('span', null, 'Text'),
+        h('input', {
+          type: 'search',
+          id: 'event-text',
+          autocomplete: 'off',
+          maxlength: 100,
+          on: { input: (event) => onFilter({ text: event.target.value }) },
+        }),
+      ),
     ),
     gap && h('p', { class: 'aside' }, 'Some older events were dropped before this page saw them.'),
-    seen.length === 0 && h('p', { class: 'empty' }, list.length === 0 ? 'Nothing has happened yet.' : 'No event fits the filter.'),
-    h('div', { class: 'log', role: 'log', 'aria-live': 'polite', 'aria-relevant': 'additions', 'aria-label': 'Events, newest first', tabindex: '0' }, h('ol', { class: 'events' }, seen.map(row))),
+    seen.length === 0 &&
+      h('p', { class: 'empty' }, list.length === 0 ? 'Nothing has happened yet.' : 'No event fits the filter.'),
+    h(
+      'div',
+      {
+        class: 'log',
+        role: 'log',
+        'aria-live': 'polite',
+        'aria-relevant': 'additions',
+        'aria-label': 'Events, newest first',
+        tabindex: '0',
+      },
+      h('ol', { class: 'events' }, seen.map(row)),
+    ),
     h('p', { class: 'aside' }, `${number(seen.length)} of ${number(list.length)} shown; the newest of this agent`),
   ];
 }
@@ -73,7 +113,13 @@ function select(label, value, choices, onChange) {
     'label',
     null,
     h('span', null, label),
-    h('select', { on: { change: (event) => onChange(event.target.value) } }, choices.map((choice) => h('option', { value: choice, key: `:${choice}`, selected: choice === value }, choice === '' ? 'all' : choice))),
+    h(
+      'select',
+      { on: { change: (event) => onChange(event.target.value) } },
+      choices.map((choice) =>
+        h('option', { value: choice, key: `:${choice}`, selected: choice === value }, choice === '' ? 'all' : choice),
+      ),
+    ),
   );
 }
 
@@ -92,7 +138,14 @@ export function eventRow(event, key) {
   return h(
     'li',
     { key, class: `event ${KINDS.includes(event.kind) ? event.kind : ''}` },
-    h('div', { class: 'event-head' }, h('time', { datetime: iso(event.unix_ms), title: day(event.unix_ms) }, clock(event.unix_ms)), h('span', { class: 'kind' }, event.kind), h('span', { class: 'where' }, event.node), since && h('span', { class: 'since' }, since)),
+    h(
+      'div',
+      { class: 'event-head' },
+      h('time', { datetime: iso(event.unix_ms), title: day(event.unix_ms) }, clock(event.unix_ms)),
+      h('span', { class: 'kind' }, event.kind),
+      h('span', { class: 'where' }, event.node),
+      since && h('span', { class: 'since' }, since),
+    ),
     h('p', null, String(event.text)),
   );
 }

@@ -11,7 +11,10 @@ export function parse(text) {
   if (typeof text !== 'string' || text.length > LONGEST) return null;
   const set = new Map();
   for (const part of text.split(',')) {
-    const fields = part.trim().split(':').map((field) => field.trim().toLowerCase());
+    const fields = part
+      .trim()
+      .split(':')
+      .map((field) => field.trim().toLowerCase());
     const uuid = fields.shift();
     if (uuid === '' && fields.length === 0) continue;
     if (!/^[0-9a-f-]{1,36}$/.test(uuid) || fields.length === 0) return null;

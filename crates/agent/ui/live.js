@@ -66,7 +66,11 @@ export class Poller {
     } catch (error) {
       if (round !== this.round) return;
       this.failures += 1;
-      this.onProblem(error instanceof Problem ? error : new Problem({ title: 'Unexpected answer', detail: String(error?.message ?? error) }));
+      this.onProblem(
+        error instanceof Problem
+          ? error
+          : new Problem({ title: 'Unexpected answer', detail: String(error?.message ?? error) }),
+      );
       pause = Math.max(error.retryAfterMs ?? 0, backoff(this.failures));
     } finally {
       this.busy = false;
@@ -153,7 +157,9 @@ export class EventFeed {
     let response;
     try {
       const headers = { Accept: 'text/event-stream', 'Last-Event-ID': String(this.after) };
-      response = await within(open('/api/v1/events/stream', { headers, signal }), 10_000, () => this.controller.abort());
+      response = await within(open('/api/v1/events/stream', { headers, signal }), 10_000, () =>
+        this.controller.abort(),
+      );
     } catch (error) {
       if (error.status === 401 || error.status === 0) throw error;
       return false;
@@ -205,7 +211,8 @@ export class StreamParser {
     this.rest += text;
     const lines = this.rest.split(/\r\n|\n|\r(?!$)/);
     this.rest = lines.pop();
-    if (this.rest.length > LONGEST_LINE) throw new Problem({ title: 'Unexpected answer', detail: 'a line of the event stream has no end' });
+    if (this.rest.length > LONGEST_LINE)
+      throw new Problem({ title: 'Unexpected answer', detail: 'a line of the event stream has no end' });
     const events = [];
     for (const line of lines) {
       if (line === '') {

@@ -19,22 +19,79 @@ export function hideLogin(parent) {
 function render(parent, onDone) {
   const byPassword = state.way === 'password';
   const way = (value, label) =>
-    h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'way', value, checked: state.way === value, on: { change: () => { state.way = value; render(parent, onDone); } } }), h('span', null, label));
+    h(
+      'label',
+      { class: 'choice' },
+      h('input', {
+        type: 'radio',
+        name: 'way',
+        value,
+        checked: state.way === value,
+        on: {
+          change: () => {
+            state.way = value;
+            render(parent, onDone);
+          },
+        },
+      }),
+      h('span', null, label),
+    );
   const field = (name, label, type, autocomplete) =>
-    h('label', { class: 'field', key: name }, h('span', null, label), h('input', { name, type, autocomplete, required: true, maxlength: 1000, autocapitalize: 'off', spellcheck: 'false' }));
+    h(
+      'label',
+      { class: 'field', key: name },
+      h('span', null, label),
+      h('input', {
+        name,
+        type,
+        autocomplete,
+        required: true,
+        maxlength: 1000,
+        autocapitalize: 'off',
+        spellcheck: 'false',
+      }),
+    );
   show(
     parent,
     h(
       'form',
       { class: 'login', 'aria-labelledby': 'login-title', on: { submit: (event) => submit(event, parent, onDone) } },
       h('h2', { id: 'login-title' }, 'Log in'),
-      h('fieldset', { class: 'row' }, h('legend', { class: 'unseen' }, 'With what'), way('password', 'User and password'), way('token', 'Token')),
-      byPassword ? [field('user', 'User', 'text', 'username'), field('password', 'Password', 'password', 'current-password')] : field('token', 'Token', 'password', 'off'),
-      h('p', { class: 'aside', key: 'hint' }, byPassword ? 'The agents’ own MySQL account: mysql.admin and mysql.passwd of xenon.json.' : 'One that the agent’s configuration names.'),
-      h('label', { class: 'choice', key: 'keep' }, h('input', { type: 'checkbox', name: 'keep' }), h('span', null, 'Keep it in this tab until it is closed')),
-      !isSafe() && h('p', { class: 'note warn', key: 'plain' }, 'This connection is not encrypted: whoever can listen on the way reads the login.'),
+      h(
+        'fieldset',
+        { class: 'row' },
+        h('legend', { class: 'unseen' }, 'With what'),
+        way('password', 'User and password'),
+        way('token', 'Token'),
+      ),
+      byPassword
+        ? [field('user', 'User', 'text', 'username'), field('password', 'Password', 'password', 'current-password')]
+        : field('token', 'Token', 'password', 'off'),
+      h(
+        'p',
+        { class: 'aside', key: 'hint' },
+        byPassword
+          ? 'The agents’ own MySQL account: mysql.admin and mysql.passwd of xenon.json.'
+          : 'One that the agent’s configuration names.',
+      ),
+      h(
+        'label',
+        { class: 'choice', key: 'keep' },
+        h('input', { type: 'checkbox', name: 'keep' }),
+        h('span', null, 'Keep it in this tab until it is closed'),
+      ),
+      !isSafe() &&
+        h(
+          'p',
+          { class: 'note warn', key: 'plain' },
+          'This connection is not encrypted: whoever can listen on the way reads the login.',
+        ),
       h('div', { role: 'alert', key: 'problem' }, state.problem && h('p', { class: 'note bad' }, state.problem)),
-      h('button', { type: 'submit', class: 'primary', key: 'go', disabled: state.working }, state.working ? 'Asking…' : 'Log in'),
+      h(
+        'button',
+        { type: 'submit', class: 'primary', key: 'go', disabled: state.working },
+        state.working ? 'Asking…' : 'Log in',
+      ),
     ),
   );
 }
@@ -50,7 +107,12 @@ async function submit(event, parent, onDone) {
   const text = (name) => String(data.get(name) ?? '');
   const token = text('token').trim();
   // A header holds no other signs.
-  const header = state.way === 'token' ? (/^[\x21-\x7e]+$/.test(token) ? `Bearer ${token}` : null) : basic(text('user'), text('password'));
+  const header =
+    state.way === 'token'
+      ? /^[\x21-\x7e]+$/.test(token)
+        ? `Bearer ${token}`
+        : null
+      : basic(text('user'), text('password'));
   if (header === null) {
     state.problem = 'A token has letters, digits and signs only, and no spaces.';
     render(parent, onDone);

@@ -16,7 +16,9 @@ export function derive(known, now, fresh = true) {
   const nodes = ids.map((id) => describe(id, known.get(id), members.get(id), now)).sort(byName);
   const primary = nodes.find((node) => node.answers && node.role === 'primary') ?? null;
   const leader = primary ?? nodes.find((node) => node.answers && node.status.state === 'LEADER') ?? null;
-  const byAddress = new Map(nodes.filter((node) => node.status?.mysql?.address).map((node) => [node.status.mysql.address, node]));
+  const byAddress = new Map(
+    nodes.filter((node) => node.status?.mysql?.address).map((node) => [node.status.mysql.address, node]),
+  );
   const sets = new Map();
   for (const node of nodes) {
     node.source = node.replication ? (byAddress.get(node.replication.source) ?? null) : null;
@@ -28,7 +30,15 @@ export function derive(known, now, fresh = true) {
   }
   const term = nodes.reduce((most, node) => Math.max(most, node.answers ? node.status.view_id : 0), 0);
   const voters = nodes.filter((node) => node.standing === 'voter');
-  const cluster = { nodes, primary, leader, term, ids, voters: voters.length, votersUp: voters.filter((node) => node.answers).length };
+  const cluster = {
+    nodes,
+    primary,
+    leader,
+    term,
+    ids,
+    voters: voters.length,
+    votersUp: voters.filter((node) => node.answers).length,
+  };
   cluster.id = nodes.find((node) => node.status?.cluster)?.status.cluster ?? null;
   cluster.states = states(cluster, fresh);
   return cluster;
@@ -43,7 +53,10 @@ function newestMembers(known) {
   let best = null;
   for (const { status } of known.values()) {
     if (!status?.members?.length) continue;
-    const newer = best === null || status.view_id > best.view_id || (status.view_id === best.view_id && status.epoch_id > best.epoch_id);
+    const newer =
+      best === null ||
+      status.view_id > best.view_id ||
+      (status.view_id === best.view_id && status.epoch_id > best.epoch_id);
     if (newer) best = status;
   }
   return new Map((best?.members ?? []).map((member) => [member.id, member]));
@@ -109,7 +122,11 @@ function behind(node, primary, sets) {
   const retrieved = setOf(node.replication?.retrieved ?? '', sets);
   if (!retrieved) return null;
   const missing = subtract(primary.executed, node.executed);
-  return { total: count(missing), fetch: count(subtract(missing, retrieved)), apply: count(subtract(retrieved, node.executed)) };
+  return {
+    total: count(missing),
+    fetch: count(subtract(missing, retrieved)),
+    apply: count(subtract(retrieved, node.executed)),
+  };
 }
 
 function setOf(text, sets) {
@@ -120,14 +137,20 @@ function setOf(text, sets) {
 /** What is wrong with a node, worst first: `{ level: 'bad' | 'warn' | 'info', text }`. */
 function findings(node, primary) {
   const { status } = node;
-  if (!node.answers) return [{ level: 'bad', text: /^no answer/.test(node.error) ? node.error : `no answer: ${node.error}` }];
+  if (!node.answers)
+    return [{ level: 'bad', text: /^no answer/.test(node.error) ? node.error : `no answer: ${node.error}` }];
   const out = [];
   const say = (level, text) => out.push({ level, text });
   // The agent's own words first: they say what to do.
   for (const trouble of status.troubles ?? []) say(isMode(trouble) ? 'warn' : 'bad', trouble);
   if (node.role !== 'witness') serverFindings(node, say);
-  if (status.state === 'INVALID') say('bad', 'INVALID: it votes, and never leads, until its errant transactions are dealt with');
-  if (node.errant > 0n) say('bad', `${node.errant === 1n ? '1 errant transaction' : `${node.errant} errant transactions`}: the leader does not have ${node.errant === 1n ? 'it' : 'them'}`);
+  if (status.state === 'INVALID')
+    say('bad', 'INVALID: it votes, and never leads, until its errant transactions are dealt with');
+  if (node.errant > 0n)
+    say(
+      'bad',
+      `${node.errant === 1n ? '1 errant transaction' : `${node.errant} errant transactions`}: the leader does not have ${node.errant === 1n ? 'it' : 'them'}`,
+    );
   if (node.role === 'replica' && primary && node.replication && !node.source) {
     say('warn', `its source ${node.replication.source} is no member's server`);
   }
@@ -144,7 +167,8 @@ function serverFindings(node, say) {
   const why = (text) => (text ? `: ${text}` : '');
   if (!mysqld.running) return say('bad', `mysqld does not run${why(mysqld.last_error)}`);
   if (!mysql.alive) return say('bad', `mysqld runs but does not serve${why(mysql.last_error)}`);
-  if (!mysqld.monitor) say('warn', 'its monitor is off: the agent does not restart mysqld when it dies (xenoncli mysql startmonitor)');
+  if (!mysqld.monitor)
+    say('warn', 'its monitor is off: the agent does not restart mysqld when it dies (xenoncli mysql startmonitor)');
   if (node.role === 'primary' || node.role === 'leader') return undefined;
   if (mysql.writable) say('bad', 'clients can write to it, and it is not the primary');
   if (replication && !replication.io_running) say('bad', `its receiver does not run${why(replication.last_error)}`);
@@ -177,9 +201,11 @@ function states(cluster, fresh) {
   // Whatever else was true then: nobody knows whether it still is.
   if (!fresh) return [{ level: 'off', word: 'NOT CURRENT', text: 'the agent that this page asks does not answer' }];
   if (answering.length === 0) return [{ level: 'off', word: 'NO ANSWER', text: 'no node answers' }];
-  if (cluster.id === null) return [{ level: 'off', word: 'NO CLUSTER', text: 'this node belongs to no cluster yet (xenoncli cluster add)' }];
+  if (cluster.id === null)
+    return [{ level: 'off', word: 'NO CLUSTER', text: 'this node belongs to no cluster yet (xenoncli cluster add)' }];
   const writable = answering.filter((node) => node.status.mysql.writable && node.status.mysql.alive);
-  if (writable.length > 1) say('bad', 'TWO WRITABLE', `clients can write to ${writable.map((node) => node.id).join(' and ')}`);
+  if (writable.length > 1)
+    say('bad', 'TWO WRITABLE', `clients can write to ${writable.map((node) => node.id).join(' and ')}`);
   if (!primary && leader) say('warn', 'OPENING', `${leader.id} leads and does not take writes yet`);
   if (!primary && !leader) say('bad', 'NO PRIMARY', noPrimary(cluster));
   const troubles = answering.flatMap((node) => node.status.troubles ?? []);
@@ -193,9 +219,15 @@ function states(cluster, fresh) {
   if (invalid.length > 0) say('bad', 'INVALID', `${invalid.map((node) => node.id).join(', ')} cannot follow as it is`);
   const worse = answering.filter((node) => node.level !== 'ok' && !onlyModes(node) && node.status.state !== 'INVALID');
   if (worse.length > 0) {
-    say(worst(worse.map((node) => node.level)), 'ATTENTION', worse.map((node) => `${node.id}: ${node.findings.find((finding) => !isMode(finding.text)).text}`).join(' · '));
+    say(
+      worst(worse.map((node) => node.level)),
+      'ATTENTION',
+      worse.map((node) => `${node.id}: ${node.findings.find((finding) => !isMode(finding.text)).text}`).join(' · '),
+    );
   }
-  return out.length > 0 ? out : [{ level: 'ok', word: 'HEALTHY', text: `${primary.id} serves, and every node follows it` }];
+  return out.length > 0
+    ? out
+    : [{ level: 'ok', word: 'HEALTHY', text: `${primary.id} serves, and every node follows it` }];
 }
 
 function onlyModes(node) {
@@ -204,7 +236,8 @@ function onlyModes(node) {
 
 function noPrimary(cluster) {
   const need = Math.floor(cluster.voters / 2) + 1;
-  if (cluster.votersUp < need) return `${cluster.votersUp} of ${cluster.voters} voters answer, ${need} are needed to elect one`;
+  if (cluster.votersUp < need)
+    return `${cluster.votersUp} of ${cluster.voters} voters answer, ${need} are needed to elect one`;
   return 'nobody leads: an election is under way, or something stands in its way';
 }
 

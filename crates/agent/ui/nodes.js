@@ -4,20 +4,56 @@ import { h } from './dom.js';
 import { bytes, counted, number, span } from './format.js';
 import { behindWords, mark, roleWord, semiSyncWords } from './topology.js';
 
-const COLUMNS = ['Node', 'Role', 'Raft', 'Server', 'Position', 'Behind', 'Lag', 'Receiver / applier', 'Semi-sync', 'Errant', 'Binlogs', 'Agent'];
+const COLUMNS = [
+  'Node',
+  'Role',
+  'Raft',
+  'Server',
+  'Position',
+  'Behind',
+  'Lag',
+  'Receiver / applier',
+  'Semi-sync',
+  'Errant',
+  'Binlogs',
+  'Agent',
+];
 const NUMBERS = new Set(['Position', 'Lag', 'Errant']);
 
 export function nodesTable(cluster, { onOpen }) {
   return [
-    h('div', { class: 'section-head' }, h('h2', { id: 'nodes-title' }, 'Nodes'), h('p', { class: 'aside' }, `${cluster.votersUp} of ${cluster.voters} voters ${cluster.nodes.some((node) => node.current) ? 'answer' : 'answered'}`)),
+    h(
+      'div',
+      { class: 'section-head' },
+      h('h2', { id: 'nodes-title' }, 'Nodes'),
+      h(
+        'p',
+        { class: 'aside' },
+        `${cluster.votersUp} of ${cluster.voters} voters ${cluster.nodes.some((node) => node.current) ? 'answer' : 'answered'}`,
+      ),
+    ),
     h(
       'div',
       { class: 'scroll', tabindex: '0', role: 'region', 'aria-labelledby': 'nodes-title' },
       h(
         'table',
         { class: 'dense' },
-        h('thead', null, h('tr', null, COLUMNS.map((name) => h('th', { scope: 'col', key: name, class: NUMBERS.has(name) ? 'number' : null }, name)))),
-        h('tbody', null, cluster.nodes.map((node) => row(node, cluster, onOpen))),
+        h(
+          'thead',
+          null,
+          h(
+            'tr',
+            null,
+            COLUMNS.map((name) =>
+              h('th', { scope: 'col', key: name, class: NUMBERS.has(name) ? 'number' : null }, name),
+            ),
+          ),
+        ),
+        h(
+          'tbody',
+          null,
+          cluster.nodes.map((node) => row(node, cluster, onOpen)),
+        ),
       ),
     ),
   ];
@@ -28,8 +64,24 @@ function row(node, cluster, onOpen) {
   return h(
     'tr',
     { key: node.id, class: node.current ? null : 'old' },
-    h('th', { scope: 'row' }, mark(node.level), ' ', h('button', { type: 'button', class: 'linklike', 'aria-haspopup': 'dialog', on: { click: () => onOpen(node.id) } }, node.id)),
-    h('td', null, roleWord(node), node.standing && node.standing !== 'voter' ? ` · ${node.standing}` : '', node.priority === 0 ? ' · never leads' : ''),
+    h(
+      'th',
+      { scope: 'row' },
+      mark(node.level),
+      ' ',
+      h(
+        'button',
+        { type: 'button', class: 'linklike', 'aria-haspopup': 'dialog', on: { click: () => onOpen(node.id) } },
+        node.id,
+      ),
+    ),
+    h(
+      'td',
+      null,
+      roleWord(node),
+      node.standing && node.standing !== 'voter' ? ` · ${node.standing}` : '',
+      node.priority === 0 ? ' · never leads' : '',
+    ),
     cells.map((cell, at) => h('td', { class: NUMBERS.has(COLUMNS[at + 2]) ? 'number' : null }, cell)),
   );
 }
@@ -39,10 +91,14 @@ function cellsOf(node, cluster) {
   const { mysql, purge } = status;
   return [
     `${status.state} · ${span(status.state_uptime_s)}${status.view_id === cluster.term ? '' : ` · term ${number(status.view_id)}`}`,
-    node.role === 'witness' ? 'none' : `${mysql.version || '–'} · ${mysql.alive ? (mysql.writable ? 'read-write' : 'read-only') : 'not serving'}`,
+    node.role === 'witness'
+      ? 'none'
+      : `${mysql.version || '–'} · ${mysql.alive ? (mysql.writable ? 'read-write' : 'read-only') : 'not serving'}`,
     node.transactions === null || node.role === 'witness' ? '–' : number(node.transactions),
     node.behind ? (node.behind.total === 0n && node.behind.apply === 0n ? '0' : behindWords(node.behind)) : '–',
-    node.lagS === null ? '–' : `${node.lagS < 10 && node.lagS % 1 !== 0 ? node.lagS.toFixed(2) : Math.round(node.lagS)} s`,
+    node.lagS === null
+      ? '–'
+      : `${node.lagS < 10 && node.lagS % 1 !== 0 ? node.lagS.toFixed(2) : Math.round(node.lagS)} s`,
     threads(node),
     node.role === 'witness' ? '–' : (semiSyncWords(node) ?? '–'),
     number(node.errant),

@@ -14,9 +14,15 @@ const LISTED = 50;
 export function reportsSection(state, { onOpen }) {
   const reports = state.reports ?? [];
   return [
-    h('div', { class: 'section-head' }, h('h2', { id: 'reports-title' }, 'Failovers and switchovers'), reports.length > LISTED && h('p', { class: 'aside' }, `the newest ${LISTED} of ${number(reports.length)}`)),
+    h(
+      'div',
+      { class: 'section-head' },
+      h('h2', { id: 'reports-title' }, 'Failovers and switchovers'),
+      reports.length > LISTED && h('p', { class: 'aside' }, `the newest ${LISTED} of ${number(reports.length)}`),
+    ),
     state.reports === null && !state.reportsProblem && h('p', { class: 'empty' }, 'Being asked for…'),
-    state.reportsProblem && h('p', { class: 'note warn' }, `The reports cannot be shown: ${state.reportsProblem.detail}`),
+    state.reportsProblem &&
+      h('p', { class: 'note warn' }, `The reports cannot be shown: ${state.reportsProblem.detail}`),
     state.reports !== null && reports.length === 0 && h('p', { class: 'empty' }, 'There was none yet.'),
     reports.length > 0 &&
       h(
@@ -25,8 +31,22 @@ export function reportsSection(state, { onOpen }) {
         h(
           'table',
           { class: 'dense reports' },
-          h('thead', null, h('tr', null, ['When', 'What', 'From', 'To', 'Took', 'Why'].map((name) => h('th', { scope: 'col', key: name, class: name === 'Took' ? 'number' : null }, name)))),
-          h('tbody', null, reports.slice(0, LISTED).map((report) => listed(report, onOpen))),
+          h(
+            'thead',
+            null,
+            h(
+              'tr',
+              null,
+              ['When', 'What', 'From', 'To', 'Took', 'Why'].map((name) =>
+                h('th', { scope: 'col', key: name, class: name === 'Took' ? 'number' : null }, name),
+              ),
+            ),
+          ),
+          h(
+            'tbody',
+            null,
+            reports.slice(0, LISTED).map((report) => listed(report, onOpen)),
+          ),
         ),
       ),
   ];
@@ -36,7 +56,19 @@ function listed(report, onOpen) {
   return h(
     'tr',
     { key: report.id },
-    h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linklike', 'aria-haspopup': 'dialog', on: { click: () => onOpen(report.id) } }, h('time', { datetime: iso(report.began_unix_ms) }, `${day(report.began_unix_ms)} ${clock(report.began_unix_ms)}`))),
+    h(
+      'th',
+      { scope: 'row' },
+      h(
+        'button',
+        { type: 'button', class: 'linklike', 'aria-haspopup': 'dialog', on: { click: () => onOpen(report.id) } },
+        h(
+          'time',
+          { datetime: iso(report.began_unix_ms) },
+          `${day(report.began_unix_ms)} ${clock(report.began_unix_ms)}`,
+        ),
+      ),
+    ),
     h('td', null, outcome(report)),
     h('td', null, report.old_primary ?? '–'),
     h('td', null, report.node),
@@ -52,7 +84,9 @@ function outcome(report) {
 
 export function reportTitle(report) {
   const what = outcome(report);
-  return report.old_primary && report.old_primary !== report.node ? `${what}: ${report.old_primary} → ${report.node}` : `${what}: ${report.node}`;
+  return report.old_primary && report.old_primary !== report.node
+    ? `${what}: ${report.old_primary} → ${report.node}`
+    : `${what}: ${report.node}`;
 }
 
 /** A whole report. */
@@ -60,7 +94,25 @@ export function reportBody(report) {
   return [
     h('p', { class: 'lead' }, report.cause),
     todo(report),
-    h('dl', { class: 'pairs' }, pair('When', h('time', { datetime: iso(report.began_unix_ms) }, `${day(report.began_unix_ms)} ${clock(report.began_unix_ms)}`)), pair('Took', millis(report.took_ms)), Number.isFinite(report.outage_at_most_ms) && pair('Clients were without a primary', `at most ${millis(report.outage_at_most_ms)}`), pair('Term', number(report.term)), pair('Old primary', report.old_primary ?? 'none'), pair(report.outcome === 'promoted' ? 'New primary' : 'Stood', report.node), pair('Asked for by', report.by ?? 'nobody: the agents decided')),
+    h(
+      'dl',
+      { class: 'pairs' },
+      pair(
+        'When',
+        h(
+          'time',
+          { datetime: iso(report.began_unix_ms) },
+          `${day(report.began_unix_ms)} ${clock(report.began_unix_ms)}`,
+        ),
+      ),
+      pair('Took', millis(report.took_ms)),
+      Number.isFinite(report.outage_at_most_ms) &&
+        pair('Clients were without a primary', `at most ${millis(report.outage_at_most_ms)}`),
+      pair('Term', number(report.term)),
+      pair('Old primary', report.old_primary ?? 'none'),
+      pair(report.outcome === 'promoted' ? 'New primary' : 'Stood', report.node),
+      pair('Asked for by', report.by ?? 'nobody: the agents decided'),
+    ),
     lines('What became known later', report.aftermath),
     h('h3', null, 'Phases'),
     timeline(report.phases ?? [], report.took_ms),
@@ -68,15 +120,40 @@ export function reportBody(report) {
     h('h3', null, 'Votes'),
     votes(report.votes ?? []),
     h('h3', null, 'Data'),
-    h('dl', { class: 'pairs' }, pair('Rescued from the old primary', amount(report.rescued, 'nothing had to be')), report.rescue_failed && pair('Rescue failed', report.rescue_failed), pair('Kept aside in quarantine', amount(report.quarantined, 'nothing'))),
-    (report.events ?? []).length > 0 && h('details', null, h('summary', null, `The events of it (${number(report.events.length)})`), h('ol', { class: 'events' }, report.events.slice(0, 500).map((event, at) => eventRow(event, `${at}`)))),
+    h(
+      'dl',
+      { class: 'pairs' },
+      pair('Rescued from the old primary', amount(report.rescued, 'nothing had to be')),
+      report.rescue_failed && pair('Rescue failed', report.rescue_failed),
+      pair('Kept aside in quarantine', amount(report.quarantined, 'nothing')),
+    ),
+    (report.events ?? []).length > 0 &&
+      h(
+        'details',
+        null,
+        h('summary', null, `The events of it (${number(report.events.length)})`),
+        h(
+          'ol',
+          { class: 'events' },
+          report.events.slice(0, 500).map((event, at) => eventRow(event, `${at}`)),
+        ),
+      ),
   ];
 }
 
 function todo(report) {
   const wanted = report.todo ?? [];
   if (wanted.length === 0) return h('p', { class: 'note ok' }, 'Nothing is left for you to do.');
-  return h('div', { class: 'note warn' }, h('h3', null, 'What to do now'), h('ul', null, wanted.map((text, at) => h('li', { key: `${at}` }, text))));
+  return h(
+    'div',
+    { class: 'note warn' },
+    h('h3', null, 'What to do now'),
+    h(
+      'ul',
+      null,
+      wanted.map((text, at) => h('li', { key: `${at}` }, text)),
+    ),
+  );
 }
 
 function pair(name, ...value) {
@@ -85,7 +162,14 @@ function pair(name, ...value) {
 
 function lines(title, texts) {
   if (!texts?.length) return null;
-  return [h('h3', null, title), h('ul', { class: 'lines' }, texts.map((text, at) => h('li', { key: `${at}` }, text)))];
+  return [
+    h('h3', null, title),
+    h(
+      'ul',
+      { class: 'lines' },
+      texts.map((text, at) => h('li', { key: `${at}` }, text)),
+    ),
+  ];
 }
 
 function amount(text, none) {
@@ -104,8 +188,27 @@ export function timeline(phases, tookMs) {
     h(
       'table',
       { class: 'timeline' },
-      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Phase'), h('th', { scope: 'col', class: 'number' }, 'Took'), h('th', { scope: 'col', class: 'number' }, 'Done at'), h('th', { scope: 'col', class: 'bars' }, h('span', { class: 'axis' }, h('span', null, '0'), h('span', null, millis(end)))))),
-      h('tbody', null, phases.map((phase, at) => phaseRow(phase, at, end))),
+      h(
+        'thead',
+        null,
+        h(
+          'tr',
+          null,
+          h('th', { scope: 'col' }, 'Phase'),
+          h('th', { scope: 'col', class: 'number' }, 'Took'),
+          h('th', { scope: 'col', class: 'number' }, 'Done at'),
+          h(
+            'th',
+            { scope: 'col', class: 'bars' },
+            h('span', { class: 'axis' }, h('span', null, '0'), h('span', null, millis(end))),
+          ),
+        ),
+      ),
+      h(
+        'tbody',
+        null,
+        phases.map((phase, at) => phaseRow(phase, at, end)),
+      ),
     ),
   );
 }
@@ -132,10 +235,24 @@ function phaseRow(phase, at, end) {
   return h(
     'tr',
     { key: `${at}` },
-    h('th', { scope: 'row' }, phase.name, Object.hasOwn(PHASES, phase.name) && h('span', { class: 'gloss' }, PHASES[phase.name])),
+    h(
+      'th',
+      { scope: 'row' },
+      phase.name,
+      Object.hasOwn(PHASES, phase.name) && h('span', { class: 'gloss' }, PHASES[phase.name]),
+    ),
     h('td', { class: 'number' }, millis(phase.took_ms)),
     h('td', { class: 'number' }, millis(phase.at_ms)),
-    h('td', { class: 'bars' }, h('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, h('rect', { class: 'rail', x: 0, y: 4.5, width: 100, height: 1 }), h('rect', { class: 'bar', x: x.toFixed(3), y: 1, width: width.toFixed(3), height: 8 }))),
+    h(
+      'td',
+      { class: 'bars' },
+      h(
+        'svg',
+        { viewBox: '0 0 100 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+        h('rect', { class: 'rail', x: 0, y: 4.5, width: 100, height: 1 }),
+        h('rect', { class: 'bar', x: x.toFixed(3), y: 1, width: width.toFixed(3), height: 8 }),
+      ),
+    ),
   );
 }
 
@@ -157,8 +274,23 @@ function votes(list) {
     h(
       'table',
       { class: 'dense' },
-      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Node'), h('th', { scope: 'col', class: 'number' }, 'Term'), h('th', { scope: 'col' }, 'Vote'), h('th', { scope: 'col' }, 'Had received'))),
-      h('tbody', null, list.map((vote, at) => voteRow(vote, at))),
+      h(
+        'thead',
+        null,
+        h(
+          'tr',
+          null,
+          h('th', { scope: 'col' }, 'Node'),
+          h('th', { scope: 'col', class: 'number' }, 'Term'),
+          h('th', { scope: 'col' }, 'Vote'),
+          h('th', { scope: 'col' }, 'Had received'),
+        ),
+      ),
+      h(
+        'tbody',
+        null,
+        list.map((vote, at) => voteRow(vote, at)),
+      ),
     ),
   );
 }
@@ -170,6 +302,10 @@ function voteRow(vote, at) {
     h('th', { scope: 'row' }, vote.node),
     h('td', { class: 'number' }, number(vote.term)),
     h('td', { class: 'wide' }, vote.granted ? '✓ given' : `✕ refused: ${vote.why}`),
-    h('td', null, vote.received === null || vote.received === undefined ? 'not said' : amount(vote.received, 'nothing')),
+    h(
+      'td',
+      null,
+      vote.received === null || vote.received === undefined ? 'not said' : amount(vote.received, 'nothing'),
+    ),
   );
 }

@@ -14,10 +14,25 @@ export function topology(cluster, { actions, onOpen, narrow }) {
   const isTree = first && (first.node === cluster.primary || first.below.length > 0);
   const alone = isTree ? others : [first, ...others].filter(Boolean);
   return [
-    h('div', { class: 'section-head' }, h('h2', { id: 'topology-title' }, 'Topology'), h('div', { class: 'buttons' }, actions)),
-    isTree && h('ul', { class: upright ? 'tree upright' : 'tree', 'aria-label': 'Who replicates from whom' }, branch(first, cluster, onOpen)),
+    h(
+      'div',
+      { class: 'section-head' },
+      h('h2', { id: 'topology-title' }, 'Topology'),
+      h('div', { class: 'buttons' }, actions),
+    ),
+    isTree &&
+      h(
+        'ul',
+        { class: upright ? 'tree upright' : 'tree', 'aria-label': 'Who replicates from whom' },
+        branch(first, cluster, onOpen),
+      ),
     alone.length > 0 && h('h3', { class: 'aside-title' }, titleOf(alone, isTree)),
-    alone.length > 0 && h('ul', { class: narrow ? 'tree alone upright' : 'tree alone' }, alone.map((tree) => branch(tree, cluster, onOpen))),
+    alone.length > 0 &&
+      h(
+        'ul',
+        { class: narrow ? 'tree alone upright' : 'tree alone' },
+        alone.map((tree) => branch(tree, cluster, onOpen)),
+      ),
   ];
 }
 
@@ -36,14 +51,28 @@ function branch({ node, below }, cluster, onOpen, source = null) {
     { key: node.id, class: `stem ${source ? 'below' : 'root'}` },
     source && wire(node),
     card(node, cluster, source, onOpen),
-    below.length > 0 && h('ul', { class: 'branch' }, below.map((tree) => branch(tree, cluster, onOpen, node))),
+    below.length > 0 &&
+      h(
+        'ul',
+        { class: 'branch' },
+        below.map((tree) => branch(tree, cluster, onOpen, node)),
+      ),
   );
 }
 
 /** The line from a replica to its source. The label says in words what its colour says. */
 function wire(node) {
   const { state, words } = wireState(node);
-  return h('div', { class: `wire ${state}` }, h('span', { class: 'wire-label' }, h('span', { 'aria-hidden': 'true' }, state === 'broken' ? '✕ ' : '▲ '), node.current ? words : `was: ${words}`));
+  return h(
+    'div',
+    { class: `wire ${state}` },
+    h(
+      'span',
+      { class: 'wire-label' },
+      h('span', { 'aria-hidden': 'true' }, state === 'broken' ? '✕ ' : '▲ '),
+      node.current ? words : `was: ${words}`,
+    ),
+  );
 }
 
 function wireState(node) {
@@ -51,16 +80,29 @@ function wireState(node) {
   if (!replication.io_running && !replication.sql_running) return { state: 'broken', words: 'replication stopped' };
   if (!replication.io_running) return { state: 'broken', words: 'receiver stopped' };
   if (!replication.sql_running) return { state: 'broken', words: 'applier stopped' };
-  const lag = node.lagS === null ? 'lag unknown' : `lag ${node.lagS < 10 && node.lagS % 1 !== 0 ? node.lagS.toFixed(2) : Math.round(node.lagS)} s`;
+  const lag =
+    node.lagS === null
+      ? 'lag unknown'
+      : `lag ${node.lagS < 10 && node.lagS % 1 !== 0 ? node.lagS.toFixed(2) : Math.round(node.lagS)} s`;
   return { state: node.lagS !== null && node.lagS >= 10 ? 'slow' : 'good', words: lag };
 }
 
-const MARKS = { ok: ['●', 'healthy'], warn: ['▲', 'needs attention'], bad: ['■', 'in trouble'], off: ['✕', 'not known'] };
+const MARKS = {
+  ok: ['●', 'healthy'],
+  warn: ['▲', 'needs attention'],
+  bad: ['■', 'in trouble'],
+  off: ['✕', 'not known'],
+};
 
 /** Sign and word for a level. */
 export function mark(level) {
   const [sign, word] = MARKS[level];
-  return h('span', { class: `mark ${level}` }, h('span', { 'aria-hidden': 'true' }, sign), h('span', { class: 'unseen' }, word));
+  return h(
+    'span',
+    { class: `mark ${level}` },
+    h('span', { 'aria-hidden': 'true' }, sign),
+    h('span', { class: 'unseen' }, word),
+  );
 }
 
 function card(node, cluster, source, onOpen) {
@@ -68,14 +110,30 @@ function card(node, cluster, source, onOpen) {
   return h(
     'article',
     { class: `card ${node.level} ${node.role}`, 'data-node': node.id, 'aria-label': `${node.id}, ${roleWord(node)}` },
-    h('div', { class: 'card-head' }, mark(node.level), h('span', { class: `role ${node.current ? node.role : 'unknown'}` }, roleWord(node)), h('span', { class: 'state' }, stateWord(node))),
-    h('button', { type: 'button', class: 'name', on: { click: () => onOpen(node.id) }, 'aria-haspopup': 'dialog' }, node.id),
+    h(
+      'div',
+      { class: 'card-head' },
+      mark(node.level),
+      h('span', { class: `role ${node.current ? node.role : 'unknown'}` }, roleWord(node)),
+      h('span', { class: 'state' }, stateWord(node)),
+    ),
+    h(
+      'button',
+      { type: 'button', class: 'name', on: { click: () => onOpen(node.id) }, 'aria-haspopup': 'dialog' },
+      node.id,
+    ),
     source && h('p', { class: 'unseen' }, `follows ${source.id}`),
     status && h('dl', { class: 'facts' }, facts(node, cluster)),
     status?.job && isActive(status.job) && jobBar(status.job),
-    h('ul', { class: 'findings' }, node.findings.slice(0, 3).map((finding, at) => h('li', { key: `${at}`, class: finding.level }, finding.text))),
+    h(
+      'ul',
+      { class: 'findings' },
+      node.findings.slice(0, 3).map((finding, at) => h('li', { key: `${at}`, class: finding.level }, finding.text)),
+    ),
     node.findings.length > 3 && h('p', { class: 'more' }, `and ${node.findings.length - 3} more`),
-    !node.answers && status && h('p', { class: 'old' }, `last known, ${node.ageMs === null ? 'some time' : span(node.ageMs / 1000)} ago`),
+    !node.answers &&
+      status &&
+      h('p', { class: 'old' }, `last known, ${node.ageMs === null ? 'some time' : span(node.ageMs / 1000)} ago`),
   );
 }
 
@@ -89,7 +147,14 @@ export function roleWord(node) {
 function stateWord(node) {
   if (!node.answers) return null;
   const { state } = node.status;
-  const said = { primary: 'LEADER', replica: 'FOLLOWER', idle: 'IDLE', learner: 'LEARNER', leader: 'LEADER', witness: 'FOLLOWER' }[node.role];
+  const said = {
+    primary: 'LEADER',
+    replica: 'FOLLOWER',
+    idle: 'IDLE',
+    learner: 'LEARNER',
+    leader: 'LEADER',
+    witness: 'FOLLOWER',
+  }[node.role];
   return state === said ? null : state;
 }
 
@@ -101,7 +166,12 @@ function facts(node, cluster) {
     say('Server', 'none: it votes only');
     return out;
   }
-  say('Server', mysql.version || '–', node.status.mysqld.running ? '' : ' · stopped', mysql.alive ? (mysql.writable ? ' · read-write' : ' · read-only') : ' · not serving');
+  say(
+    'Server',
+    mysql.version || '–',
+    node.status.mysqld.running ? '' : ' · stopped',
+    mysql.alive ? (mysql.writable ? ' · read-write' : ' · read-only') : ' · not serving',
+  );
   say(mysql.alive ? 'Position' : 'Last seen', node.transactions === null ? '–' : `${number(node.transactions)} trx`);
   if (node.behind) say('Behind', behindWords(node.behind));
   const semiSync = semiSyncWords(node, cluster);
@@ -133,7 +203,10 @@ export function semiSyncWords(node) {
 /** A job's progress, in words and as a bar. */
 export function jobBar(job) {
   const parts = [`${job.kind}: ${job.phase}`];
-  if (job.state === 'waiting') parts.push(job.again_in_s === null || job.again_in_s === undefined ? 'waits' : `tries again in ${span(job.again_in_s)}`);
+  if (job.state === 'waiting')
+    parts.push(
+      job.again_in_s === null || job.again_in_s === undefined ? 'waits' : `tries again in ${span(job.again_in_s)}`,
+    );
   if (job.bytes_total > 0) parts.push(`${bytes(job.bytes_done)} of ${bytes(job.bytes_total)}`);
   if (job.bytes_per_s > 0) parts.push(`${bytes(job.bytes_per_s)}/s`);
   if (job.eta_s !== null && job.eta_s !== undefined) parts.push(`${span(job.eta_s)} left`);
@@ -142,6 +215,11 @@ export function jobBar(job) {
     'div',
     { class: 'job' },
     h('p', null, parts.join(' · ')),
-    h('div', { class: 'job-line' }, h('progress', { max: 100, value: percent, 'aria-label': `${job.kind}, progress` }), h('span', null, `${percent} %`)),
+    h(
+      'div',
+      { class: 'job-line' },
+      h('progress', { max: 100, value: percent, 'aria-label': `${job.kind}, progress` }),
+      h('span', null, `${percent} %`),
+    ),
   );
 }
