@@ -27,7 +27,7 @@ WITH_MARIADB = MARIADB_BASEDIR=$$(scripts/mariadb basedir || true) && export MAR
 WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
 
 .DEFAULT_GOAL := help
-.PHONY: help play test nightly chaos api-fuzz lint bench model sim sim-scale fuzz setup clean-cache
+.PHONY: help play test nightly chaos api-fuzz lint deb bench model sim sim-scale fuzz setup clean-cache
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,10 +64,14 @@ api-fuzz: setup ## Throw generated requests at the HTTP API of a real agent, and
 lint: ## Check format, clippy's findings, the purity of the deciding crates, and the scripts
 	@scripts/setup lint
 	cargo fmt --all --check
-	shellcheck $$(grep -lE '^#!.*(bash|/sh)' scripts/* tests/tools/* .ci/run)
+	shellcheck $$(grep -lE '^#!.*(bash|/sh)' scripts/* tests/tools/* packaging/* packaging/debian/* .ci/run)
 	scripts/check-purity --self-test
 	scripts/check-purity
 	cargo clippy --workspace --all-targets -- -D warnings
+
+deb: ## Build the Debian package (PROFILE=dev: quickly, not optimised)
+	@scripts/setup deb
+	@PROFILE=$(if $(filter file,$(origin PROFILE)),release,$(PROFILE)) packaging/build
 
 bench model sim sim-scale: override PROFILE = release
 

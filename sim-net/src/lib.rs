@@ -42,6 +42,9 @@ mod legacy;
 mod life;
 #[path = "../../crates/agent/src/local.rs"]
 mod local;
+#[path = "../../crates/agent/src/metrics/mod.rs"]
+#[allow(dead_code, reason = "nobody asks for a page here")]
+mod metrics;
 #[path = "../../crates/agent/src/mysqld.rs"]
 mod mysqld;
 #[path = "../../crates/agent/src/observer.rs"]
@@ -69,10 +72,15 @@ mod store;
 pub mod story;
 #[path = "../../crates/agent/src/streams.rs"]
 mod streams;
+#[path = "../../crates/agent/src/supervisor.rs"]
+mod supervisor;
 #[path = "../../crates/agent/src/switchover.rs"]
 mod switchover;
 #[path = "../../crates/agent/src/tail.rs"]
 mod tail;
+#[path = "../../crates/agent/src/tally.rs"]
+#[allow(dead_code, reason = "read by the metrics, which are left out")]
+mod tally;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

@@ -14,6 +14,8 @@ pub struct Got {
     pub status: u16,
     /// Its body; `null` when it is no JSON.
     pub json: serde_json::Value,
+    /// It as it came, when it is no JSON.
+    pub text: String,
     /// How long it took.
     pub took: Duration,
 }
@@ -36,8 +38,11 @@ pub async fn ask(
         .map_err(|_| anyhow!("{method} {path} of {}: no answer within {bound:?}", node.name))??;
     let (head, body) = text.split_once("\r\n\r\n").context("an answer with a head")?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("a status")?;
-    let json = serde_json::from_str(body).unwrap_or_default();
-    Ok(Got { status, json, took: begun.elapsed() })
+    let (json, text) = match serde_json::from_str(body) {
+        Ok(json) => (json, String::new()),
+        Err(_) => (serde_json::Value::Null, body.to_owned()),
+    };
+    Ok(Got { status, json, text, took: begun.elapsed() })
 }
 
 async fn exchange(

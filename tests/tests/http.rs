@@ -2,6 +2,8 @@
 
 #[path = "http/haproxy.rs"]
 mod haproxy;
+#[path = "http/metrics.rs"]
+mod metrics;
 
 use anyhow::{Context, Result, ensure};
 use haproxy::Haproxy;
@@ -76,7 +78,9 @@ async fn health_changes_and_events_over_http_and_haproxy_before_it() -> Result<(
 
     looks_and_changes(cluster, leader, follower, third).await?;
     let haproxy = Haproxy::start(cluster).await?;
+    metrics::of_a_quiet_cluster(cluster, leader).await?;
     switchover(&story, haproxy.as_ref(), leader, follower).await?;
+    metrics::of_a_switchover(cluster, leader, follower).await?;
     let now = hang(&story, haproxy.as_ref(), follower).await?;
 
     // `kill -9`, with a session through HAProxy that was there before.

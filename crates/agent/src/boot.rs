@@ -14,6 +14,8 @@ use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::signals::Signals;
 use crate::store::Store;
+use crate::supervisor::Supervisor;
+use crate::tally::Tally;
 use crate::worker::Means;
 use crate::{http, legacy, mysqld, observer, peers};
 use anyhow::{Context, anyhow};
@@ -189,6 +191,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         backups: Backups::new(&config.raft.meta_datadir),
         donations: Arc::new(Semaphore::new(1)),
         counters: Counters::default(),
+        tally: Tally::default(),
+        supervisor: Supervisor::of_environment(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),
         heard_cluster: None,
@@ -206,7 +210,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     agent.clean_up_backup();
     signals.report(inputs);
     agent.carry_out(first).await;
-    agent.run(inbox).await;
+    // On the heap: what all turns of the loop may wait for is large.
+    Box::pin(agent.run(inbox)).await;
     server.shutdown().await;
     Ok(())
 }

@@ -21,6 +21,7 @@ mod legacy;
 mod life;
 mod local;
 mod log;
+mod metrics;
 mod mysqld;
 mod observer;
 mod peers;
@@ -35,8 +36,10 @@ mod status;
 mod steps;
 mod store;
 mod streams;
+mod supervisor;
 mod switchover;
 mod tail;
+mod tally;
 mod troubles;
 mod worker;
 

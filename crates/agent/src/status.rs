@@ -145,6 +145,7 @@ fn replication_status(replication: &Replication) -> ReplicationStatus {
         source_log_file: replication.source_log_file.clone(),
         read_source_log_pos: replication.read_source_log_pos,
         seconds_behind: replication.seconds_behind,
+        lag_us: replication.lag_us,
         last_error,
     }
 }

@@ -51,6 +51,20 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All kinds.
+    pub const ALL: [EventKind; 10] = [
+        EventKind::Election,
+        EventKind::Step,
+        EventKind::Mysqld,
+        EventKind::Config,
+        EventKind::Handover,
+        EventKind::Operator,
+        EventKind::Hook,
+        EventKind::Job,
+        EventKind::Trouble,
+        EventKind::Agent,
+    ];
+
     /// The word that logs and tables show.
     pub fn word(self) -> &'static str {
         match self {

@@ -52,7 +52,7 @@ impl JobStatus {
 
     /// It is under way.
     pub fn is_active(&self) -> bool {
-        matches!(self.state, JobState::Running | JobState::Waiting)
+        self.state.is_active()
     }
 }
 
@@ -100,6 +100,11 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// It is under way.
+    pub fn is_active(self) -> bool {
+        matches!(self, JobState::Running | JobState::Waiting)
+    }
+
     /// The word that tables show.
     pub fn word(self) -> &'static str {
         match self {

@@ -160,6 +160,10 @@ pub struct ReplicationStatus {
     pub read_source_log_pos: u64,
     /// `Seconds_Behind_Source`.
     pub seconds_behind: Option<u64>,
+    /// How far it is behind, microseconds: the age of the oldest transaction that was received and is not applied, by the
+    /// clocks of both hosts; 0 when there is none. `None` while receiver or applier does not run.
+    #[serde(default)]
+    pub lag_us: Option<u64>,
     /// Last error of receiver or applier.
     pub last_error: String,
 }

@@ -118,6 +118,15 @@ impl Asker {
         }
     }
 
+    /// A page of metrics and its `Content-Type`, for this `Accept` header.
+    pub(crate) async fn metrics(&self, accept: &str) -> Result<(&'static str, String), Problem> {
+        let page = crate::metrics::page(&self.inputs, accept, LOOK).await;
+        page.ok_or_else(|| {
+            let ms = LOOK.as_millis();
+            Problem::no_answer(format!("the agent of {} did not come to an answer within {ms} ms", self.me))
+        })
+    }
+
     /// Asks the other members, all at once; the answers by name.
     pub(crate) async fn others(
         &self,

@@ -142,9 +142,10 @@ impl Agent {
             return;
         };
         let receives = replication.receiver == ReceiverState::Running && self.core.followed().is_some();
-        if let (true, Some(seconds), Some(looked)) = (receives, replication.seconds_behind, self.local.looked)
-        {
-            known.lag = Some((looked, Duration::from_secs(seconds)));
+        let whole = replication.seconds_behind.map(Duration::from_secs);
+        let lag = replication.lag_us.map(Duration::from_micros).or(whole);
+        if let (true, Some(lag), Some(looked)) = (receives, lag, self.local.looked) {
+            known.lag = Some((looked, lag));
         }
     }
 
