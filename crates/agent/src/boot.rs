@@ -210,7 +210,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     agent.clean_up_backup();
     signals.report(inputs);
     agent.carry_out(first).await;
-    agent.run(inbox).await;
+    // As large as everything that the loop owns.
+    Box::pin(agent.run(inbox)).await;
     server.shutdown().await;
     Ok(())
 }
