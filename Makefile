@@ -50,7 +50,7 @@ nightly: setup ## Tell every story of faults on real servers, then break one clu
 	@$(WITH_MYSQL) && $(WITH_MARIADB) && \
 	cargo build --profile $(PROFILE) --workspace --bins --tests && \
 	scripts/setup deb && packaging/test && \
-	timeout --foreground 5400 cargo nextest run -p xenon-tests -p xenon-mysql --cargo-profile $(PROFILE) --profile nightly && \
+	timeout --foreground 5400 cargo nextest run --workspace --cargo-profile $(PROFILE) --profile nightly && \
 	'$(BIN_DIR)/chaos' --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 chaos: setup ## Break a cluster of real servers in every way, in the order of a seed (MINUTES=… SEED=…)

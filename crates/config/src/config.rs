@@ -21,6 +21,11 @@ section! {
         /// A file with tokens for the HTTP API, beside the login of `mysql.admin`: a line each of a role (`read` or
         /// `operate`), the token, and whose it is. Readable by the agent's user only. Relative to the folder of xenon.json.
         "api-tokens-file" api_tokens_file: Option<PathBuf> = None,
+        /// PEM file with the certificate that the HTTP API is served with, over TLS; together with `api-tls-key`. Relative to
+        /// the folder of xenon.json.
+        "api-tls-cert" api_tls_cert: Option<PathBuf> = None,
+        /// PEM file with the private key of `api-tls-cert`. Relative to the folder of xenon.json.
+        "api-tls-key" api_tls_key: Option<PathBuf> = None,
         /// Random text that all agents of a cluster share and that their certificates come from. Without it and
         /// without `secret-file` it is derived from the replication account.
         "secret" secret: Option<Secret> = None,

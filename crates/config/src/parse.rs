@@ -88,6 +88,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Findings> {
     for file in [
         &mut server.secret_file,
         &mut server.api_tokens_file,
+        &mut server.api_tls_cert,
+        &mut server.api_tls_key,
         &mut server.tls_ca,
         &mut server.tls_cert,
         &mut server.tls_key,

@@ -2,6 +2,7 @@
 
 use super::guard::Peer;
 use super::stall::Stalling;
+use super::tls::{self, Files};
 use axum::Router;
 use axum::body::Body;
 use hyper::server::conn::http1;
@@ -12,10 +13,12 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 use xenon_config::ListenAddress;
 
@@ -36,32 +39,47 @@ const HEADERS_MAX: usize = 64;
 const TAKEN: Duration = Duration::from_secs(20);
 
 /// Serves until it is dropped. `told` is why it cannot.
-pub(super) async fn run(address: ListenAddress, router: Router, told: watch::Sender<Option<String>>) {
+pub(super) async fn run(
+    address: ListenAddress,
+    files: Option<Files>,
+    router: Router,
+    told: watch::Sender<Option<String>>,
+) {
     let mut again = BIND_AGAIN;
-    let listener = loop {
-        match bind(&address).await {
-            Ok(listener) => break listener,
-            Err(error) => {
-                // The agent goes on without: an address for people is no reason to leave a server alone.
-                let trouble = format!(
-                    "the HTTP API cannot listen at {address}: {error}; it is tried again (server.peer-address)"
-                );
-                told.send_replace(Some(trouble));
-            }
-        }
+    let (listener, tls) = loop {
+        match begin(&address, files.as_ref()).await {
+            Ok(begun) => break begun,
+            // The agent goes on without: an address for people is no reason to leave a server alone.
+            Err(trouble) => told.send_replace(Some(trouble)),
+        };
         sleep(again).await;
         again = (again * 2).min(BIND_AGAIN_MOST);
     };
     told.send_replace(None);
     let here = listener.local_addr().ok();
     tracing::info!(address = here.map(tracing::field::display), "the HTTP API listens");
-    if here.is_none_or(|here| !here.ip().to_canonical().is_loopback()) {
+    if tls.is_none() && here.is_none_or(|here| !here.ip().to_canonical().is_loopback()) {
         tracing::warn!(
-            "passwords and tokens come over HTTP without TLS: let only hosts that you trust reach {address}, or have a proxy \
-             with TLS before it and listen at 127.0.0.1"
+            "passwords and tokens come over HTTP without TLS: let only hosts that you trust reach {address}, or give \
+             server.api-tls-cert and server.api-tls-key"
         );
     }
-    accept(listener, router).await;
+    accept(listener, tls, router).await;
+}
+
+async fn begin(
+    address: &ListenAddress,
+    files: Option<&Files>,
+) -> Result<(TcpListener, Option<TlsAcceptor>), String> {
+    let tls = files.map(tls::acceptor).transpose().map_err(|error| {
+        format!(
+            "the HTTP API is not served: {error}; it is tried again (server.api-tls-cert, server.api-tls-key)"
+        )
+    })?;
+    let listener = bind(address).await.map_err(|error| {
+        format!("the HTTP API cannot listen at {address}: {error}; it is tried again (server.peer-address)")
+    })?;
+    Ok((listener, tls))
 }
 
 async fn bind(address: &ListenAddress) -> io::Result<TcpListener> {
@@ -79,7 +97,7 @@ async fn bind(address: &ListenAddress) -> io::Result<TcpListener> {
     TcpListener::bind(addresses.as_slice()).await
 }
 
-pub(super) async fn accept(listener: TcpListener, router: Router) {
+pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
     let seats = Seats::default();
     let mut connections = JoinSet::new();
     loop {
@@ -95,7 +113,7 @@ pub(super) async fn accept(listener: TcpListener, router: Router) {
                     let peer = address.ip().to_canonical();
                     // Without a word: whoever opens so many is not to cost more.
                     if let Some(seat) = seats.take(peer) {
-                        connections.spawn(connection(stream, peer, router.clone(), seat));
+                        connections.spawn(connection(stream, tls.clone(), peer, router.clone(), seat));
                     }
                 }
                 Err(error) => {
@@ -107,9 +125,20 @@ pub(super) async fn accept(listener: TcpListener, router: Router) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: IpAddr, router: Router, _seat: Seat) {
+async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, peer: IpAddr, router: Router, _seat: Seat) {
     // An answer is small, and waited for.
     let _ = stream.set_nodelay(true);
+    let stream = Stalling::new(stream, TAKEN);
+    let Some(tls) = tls else { return serve(stream, peer, router).await };
+    // On the heap: the states of a handshake are large.
+    match timeout(HEAD, Box::pin(tls.accept(stream))).await {
+        Ok(Ok(stream)) => serve(stream, peer, router).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with whoever asks over HTTP"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake over HTTP took too long"),
+    }
+}
+
+async fn serve<IO: AsyncRead + AsyncWrite + Unpin + 'static>(stream: IO, peer: IpAddr, router: Router) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
@@ -120,7 +149,7 @@ async fn connection(stream: TcpStream, peer: IpAddr, router: Router, _seat: Seat
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_MAX_BYTES)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(Stalling::new(stream, TAKEN)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
         tracing::debug!(%peer, %error, "a connection over HTTP ended in an error");

@@ -20,6 +20,7 @@ mod routes;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod ui;
 mod view;
 
@@ -110,7 +111,11 @@ pub(crate) fn start(config: &Config, inputs: mpsc::Sender<Input>, client: Client
     let (told, trouble) = watch::channel(None);
     let app = App::new(config, inputs, client, views);
     let address = config.server.peer_address.clone();
-    let task = tokio::spawn(listen::run(address, routes::router(app), told)).abort_handle();
+    let files = match (&config.server.api_tls_cert, &config.server.api_tls_key) {
+        (Some(cert), Some(key)) => Some(tls::Files { cert: cert.clone(), key: key.clone() }),
+        _ => None,
+    };
+    let task = tokio::spawn(listen::run(address, files, routes::router(app), told)).abort_handle();
     let every = (lease / 4).clamp(Duration::from_millis(20), Duration::from_millis(250));
     Some(Outlet { view, trouble, every, published: Instant::now(), known: Known::default(), task })
 }

@@ -55,7 +55,7 @@ const PROBLEM: &str = "application/problem+json";
 
 fn words(route: &Route, make: &mut SchemaGenerator) -> Words {
     let key = format!("{} {}", route.method, route.path);
-    let mut of = |summary, query: Option<Schema>, body: Option<Schema>, answer: Schema| Words {
+    let of = |summary, query: Option<Schema>, body: Option<Schema>, answer: Schema| Words {
         summary,
         query,
         body,

@@ -55,7 +55,7 @@ async fn api(answer: impl Fn(&Request) -> Option<Reply> + Send + 'static) -> Api
     let router = routes::router(App::new(&config, inputs, client, views));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(listen::accept(listener, router));
+    tokio::spawn(listen::accept(listener, None, router));
     let calls = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&calls);
     tokio::spawn(async move {
@@ -352,10 +352,11 @@ async fn wrong_words_are_refused_by_name() {
         "/api/v1/events?limit=0",
         "/api/v1/reports?all=maybe",
         "/api/v1/reports/%2e%2e",
+        "/api/v1/nodes//status",
     ] {
         is_problem(&api.get(path).await, 400);
     }
-    for path in ["/nothing", "/api/v1/", "/ui/../mod.rs", "/ui/%2e%2e/x", "//", "/api/v1/nodes//status"] {
+    for path in ["/nothing", "/api/v1/", "/ui/../mod.rs", "/ui/%2e%2e/x", "//"] {
         is_problem(&api.get(path).await, 404);
     }
     is_problem(&api.send("BREW", "/primary", &[], "").await, 405);
@@ -481,7 +482,7 @@ async fn a_port_that_is_taken_is_tried_again_and_told() {
     let address = held.local_addr().unwrap();
     let (told, mut trouble) = watch::channel(None);
     let router = axum::Router::new();
-    let task = tokio::spawn(listen::run(address.to_string().parse().unwrap(), router, told));
+    let task = tokio::spawn(listen::run(address.to_string().parse().unwrap(), None, router, told));
     let why =
         timeout(BOUND, trouble.wait_for(Option::is_some)).await.expect("told").unwrap().clone().unwrap();
     assert!(why.contains(&address.to_string()) && why.contains("server.peer-address"), "{why}");
@@ -489,4 +490,49 @@ async fn a_port_that_is_taken_is_tried_again_and_told() {
     timeout(BOUND, trouble.wait_for(Option::is_none)).await.expect("bound in the end").unwrap();
     TcpStream::connect(address).await.expect("it listens");
     task.abort();
+}
+
+#[tokio::test]
+async fn tls_with_the_operators_own_certificate() {
+    use rustls::pki_types::{CertificateDer, ServerName};
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files = super::tls::Files { cert: folder.path().join("cert"), key: folder.path().join("key") };
+    std::fs::write(&files.cert, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let mode = |mode| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o644);
+    let why = super::tls::acceptor(&files).err().expect("a key that everybody can read");
+    assert!(why.contains("everybody on this host can read"), "{why}");
+    mode(0o600);
+    let acceptor = super::tls::acceptor(&files).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/", axum::routing::get(|| async { "behind TLS" }));
+    tokio::spawn(listen::accept(listener, Some(acceptor), router));
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from(made.cert.der().to_vec())).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let plain = TcpStream::connect(address).await.unwrap();
+    let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), plain).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut got = String::new();
+    let _ = timeout(BOUND, stream.read_to_string(&mut got)).await.expect("it ends");
+    assert!(got.contains("behind TLS"), "{got}");
+    // Without TLS: nothing is answered.
+    let mut plain = TcpStream::connect(address).await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut got = Vec::new();
+    let _ = timeout(BOUND, plain.read_to_end(&mut got)).await.expect("it ends");
+    assert!(!String::from_utf8_lossy(&got).contains("behind TLS"));
 }
