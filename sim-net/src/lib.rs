@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Five of its files are others here: `hands` has no disks to copy to, [`chance`] is seeded, `keeper` keeps no events, `saver` writes the record without a thread (virtual time would
+//! Six of its files are others here: `hands` has no disks to copy to, `http` hears nobody, [`chance`] is seeded, `keeper` keeps no events, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -35,6 +35,7 @@ mod faults;
 mod hands;
 #[path = "../../crates/agent/src/hooks.rs"]
 mod hooks;
+mod http;
 #[path = "../../crates/agent/src/input.rs"]
 mod input;
 mod keeper;
@@ -44,6 +45,9 @@ mod legacy;
 mod life;
 #[path = "../../crates/agent/src/local.rs"]
 mod local;
+#[path = "../../crates/agent/src/metrics/mod.rs"]
+#[allow(dead_code, reason = "nobody asks for a page here")]
+mod metrics;
 #[path = "../../crates/agent/src/mysqld.rs"]
 mod mysqld;
 #[path = "../../crates/agent/src/observer.rs"]
@@ -73,10 +77,15 @@ mod store;
 pub mod story;
 #[path = "../../crates/agent/src/streams.rs"]
 mod streams;
+#[path = "../../crates/agent/src/supervisor.rs"]
+mod supervisor;
 #[path = "../../crates/agent/src/switchover.rs"]
 mod switchover;
 #[path = "../../crates/agent/src/tail.rs"]
 mod tail;
+#[path = "../../crates/agent/src/tally.rs"]
+#[allow(dead_code, reason = "read by the metrics, which are left out")]
+mod tally;
 #[path = "../../crates/agent/src/telling.rs"]
 mod telling;
 #[path = "../../crates/agent/src/troubles.rs"]

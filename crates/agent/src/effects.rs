@@ -114,6 +114,7 @@ impl Agent {
             self.clock.round_sent(*term, *round);
         }
         self.hold_for_asker(&message);
+        self.tally.on_sent(&message);
         let cluster = self.core.record().config.as_ref().map(|config| config.cluster);
         let cluster = cluster.or(self.heard_cluster).unwrap_or_default();
         let remark = self.remark_for(&message);
@@ -161,6 +162,7 @@ impl Agent {
             .is_some_and(|config| config.members.contains_key(&envelope.from))
         {
             self.heard.insert(envelope.from.clone(), Instant::now());
+            self.tally.on_received(&envelope.message);
         }
         self.heard_cluster = Some(envelope.cluster);
         self.hear(&envelope);

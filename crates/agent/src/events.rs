@@ -2,7 +2,7 @@
 
 use crate::keeper::Keeper;
 use crate::reports::{Recent, Story};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, Semaphore};
@@ -40,6 +40,8 @@ struct Inner {
 #[derive(Default)]
 pub(crate) struct Log {
     pub(crate) last_seq: u64,
+    /// Of all events since the start, by the kind's word.
+    counts: BTreeMap<&'static str, u64>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) story: Option<Story>,
     /// One that came to nothing and was not told of yet.
@@ -83,6 +85,7 @@ impl Events {
         let event = {
             let mut log = self.log();
             log.last_seq += 1;
+            *log.counts.entry(kind.word()).or_default() += 1;
             let now = Instant::now();
             if log.story.as_ref().is_some_and(|story| now - story.last > STORY_IDLE) {
                 log.faded = log.story.take();
@@ -163,6 +166,16 @@ impl Events {
             return log.story.take();
         }
         log.faded.take()
+    }
+
+    /// How many there were of each kind.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.log().counts.clone()
+    }
+
+    /// When the agent started, milliseconds since 1970.
+    pub(crate) fn started_unix_ms(&self) -> u64 {
+        self.inner.started_unix_ms
     }
 
     pub(crate) fn last_promotion(&self) -> Option<TimingStatus> {

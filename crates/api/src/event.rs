@@ -5,6 +5,7 @@ use xenon_election::NodeId;
 
 /// One thing that happened on one node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Counts this node's events, and goes on over restarts of the agent. Where earlier events are lost, it goes on with a
     /// greater number.
@@ -12,6 +13,7 @@ pub struct Event {
     /// When, milliseconds since 1970 by the node's own clock.
     pub unix_ms: u64,
     /// Where.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub node: NodeId,
     /// Of what kind.
     pub kind: EventKind,
@@ -24,6 +26,7 @@ pub struct Event {
 
 /// Kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// Elections: pre-votes, votes, who leads.
@@ -49,7 +52,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [EventKind; 10] = [
         EventKind::Election,
         EventKind::Step,
@@ -132,6 +135,7 @@ impl EventQuery {
 
 /// Some events, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventPage {
     /// The events.
     pub events: Vec<Event>,

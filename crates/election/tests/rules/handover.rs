@@ -36,6 +36,10 @@ fn leader_that_hears(source_of_n3: &str) -> Node {
 }
 
 fn hear_of_both(node: &mut Node, source_of_n3: &str) {
+    hear_of_lagging(node, source_of_n3, 0);
+}
+
+fn hear_of_lagging(node: &mut Node, source_of_n3: &str, unapplied: u64) {
     node.fire(Timer::Heartbeat);
     if node.seen().contains(&"close writes".to_owned()) {
         return;
@@ -45,6 +49,7 @@ fn hear_of_both(node: &mut Node, source_of_n3: &str) {
         let report = Report {
             position: Some(at("n1:1,M:2")),
             acknowledging: true,
+            unapplied,
             source_host: name.to_owned(),
             source_port: 3306,
             server_uuid: view(name, "").server.map(|server| server.server_uuid),
@@ -126,6 +131,24 @@ fn t1_l4_as_many_stay_below_the_old_primary_as_its_commits_wait_for() {
     let below: Vec<_> = sent.iter().filter(|(_, source)| source == "n3").map(|(to, _)| to.as_str()).collect();
     // W is 2: the target and one more acknowledge to n1.
     assert_eq!(below, ["n4", "n5"]);
+}
+
+#[test]
+fn t1_writes_go_on_while_the_target_lags_for_two_seconds_at_most() {
+    let mut node = leader_that_hears("n1");
+    hear_of_lagging(&mut node, "n1", 201);
+    hand_over(&mut node, Some("n2"));
+    hear_of_lagging(&mut node, "n2", 201);
+    assert!(!node.seen().contains(&"close writes".to_owned()));
+    let mut patient = Node { core: node.core.clone(), effects: Vec::new() };
+    hear_of_lagging(&mut node, "n2", 200);
+    assert!(node.seen().contains(&"close writes".to_owned()));
+    // It lags all the time: then it takes as long as it takes.
+    let rounds = (0..20).take_while(|_| {
+        hear_of_lagging(&mut patient, "n2", 5_000);
+        !patient.seen().contains(&"close writes".to_owned())
+    });
+    assert_eq!(rounds.count(), 8);
 }
 
 #[test]

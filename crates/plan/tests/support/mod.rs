@@ -85,6 +85,7 @@ pub(crate) fn replication(host: &str) -> Replication {
         receiver_error: String::new(),
         applier_error: String::new(),
         seconds_behind: Some(0),
+        lag_us: Some(0),
         source_log_file: String::new(),
         read_source_log_pos: 0,
     }
