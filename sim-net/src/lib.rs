@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Four of its files are others here: `hands` has no disks to copy to, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Five of its files are others here: `hands` has no disks to copy to, `vip` moves no address, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -74,5 +74,6 @@ mod switchover;
 mod tail;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
+mod vip;
 #[path = "../../crates/agent/src/worker.rs"]
 mod worker;

@@ -37,6 +37,7 @@ mod streams;
 mod switchover;
 mod tail;
 mod troubles;
+mod vip;
 mod worker;
 
 use clap::{Parser, ValueEnum};
@@ -67,6 +68,9 @@ enum RoleWord {
 }
 
 fn main() -> ExitCode {
+    if let Some(guarded) = vip::run_guard(std::env::args_os().skip(1)) {
+        return guarded;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
