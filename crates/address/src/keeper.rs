@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 /// Commands that wait for the thread.
 const QUEUE: usize = 64;
 /// An answer to a probe comes within this on a local network.
-const ANSWER: Duration = Duration::from_millis(3);
+const ANSWER: Duration = Duration::from_millis(5);
 /// An old holder that is just giving it up is waited for so long. What is longer is not worth the clients' time: the newer
 /// term takes it.
-const PATIENCE: Duration = Duration::from_millis(12);
+const PATIENCE: Duration = Duration::from_millis(15);
 /// A probe that nobody has answered says so for this long.
 const FRESH: Duration = Duration::from_secs(1);
 /// How often it is looked at while held, beside the kernel's events.

@@ -191,6 +191,7 @@ fn launch(id: u64, folder: &Path, inputs: &mpsc::Sender<Input>) -> std::io::Resu
     ours.set_nonblocking(true)?;
     // The binary that runs, also when another version has been put in its place.
     let child = Command::new("/proc/self/exe")
+        .arg0("xenon")
         .arg(GUARD)
         .arg(folder)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
