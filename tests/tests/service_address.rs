@@ -35,6 +35,7 @@ fn it_follows_the_primary() -> Result<()> {
         story.cluster.wait_all_following(2, HEALS).await?;
 
         // The agent hangs: its guard takes the address away before anybody else may have it.
+        story.old_primary_has_no_agent();
         let struck = story.strike(Fault::Stop(now, Whom::Agent)).await?;
         let next = watched.taken_over(&story, "SIGSTOP of the agent", &struck, now).await?;
         story.heal(struck).await?;

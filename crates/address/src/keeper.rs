@@ -112,7 +112,7 @@ pub enum News {
 
 /// A handle of the thread.
 pub struct Keeper {
-    commands: mpsc::SyncSender<Command>,
+    commands: mpsc::SyncSender<(Instant, Command)>,
     wake: Arc<OwnedFd>,
 }
 
@@ -151,7 +151,7 @@ impl Keeper {
 
     /// Says what is wanted. `false`: the thread does not keep up, or is gone.
     pub fn send(&self, command: Command) -> bool {
-        let sent = self.commands.try_send(command).is_ok();
+        let sent = self.commands.try_send((Instant::now(), command)).is_ok();
         // A counter that is full wakes as well.
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
         sent
@@ -186,7 +186,7 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self, queue: &mpsc::Receiver<Command>, wake: &OwnedFd) {
+    fn run(mut self, queue: &mpsc::Receiver<(Instant, Command)>, wake: &OwnedFd) {
         loop {
             self.wait(wake);
             let mut drained = [0; 8];
@@ -215,7 +215,7 @@ impl Work {
     }
 
     /// `false`: the agent has let go of its end.
-    fn obey(&mut self, queue: &mpsc::Receiver<Command>) -> bool {
+    fn obey(&mut self, queue: &mpsc::Receiver<(Instant, Command)>) -> bool {
         let mut commands = Vec::new();
         let gone = loop {
             match queue.try_recv() {
@@ -225,12 +225,12 @@ impl Work {
             }
         };
         // The last of taking and giving up is what is wanted; what was wanted before is over.
-        let turn = commands.iter().rposition(|command| matches!(command, Command::Take { .. } | Command::Drop));
-        for (index, command) in commands.iter().enumerate() {
+        let turn = commands.iter().rposition(|(_, command)| matches!(command, Command::Take { .. } | Command::Drop));
+        for (index, (sent, command)) in commands.iter().enumerate() {
             match command {
                 Command::Prepare => self.prepare(),
-                Command::Take { until } if turn == Some(index) => self.take(*until),
-                Command::Drop if turn == Some(index) => self.drop_all(),
+                Command::Take { until } if turn == Some(index) => self.take(*sent, *until),
+                Command::Drop if turn == Some(index) => self.drop_all(*sent),
                 Command::Hold { until } => self.hold(*until),
                 Command::Take { .. } | Command::Drop => {}
             }
@@ -288,13 +288,12 @@ impl Work {
         }
     }
 
-    fn take(&mut self, until: Moment) {
-        let began = Instant::now();
+    fn take(&mut self, sent: Instant, until: Moment) {
         self.until = Some(until);
-        self.look_at = Some(began + LOOK);
+        self.look_at = Some(Instant::now() + LOOK);
         match self.take_all() {
             Ok(others) => {
-                let ms = began.elapsed().as_secs_f64() * 1e3;
+                let ms = sent.elapsed().as_secs_f64() * 1e3;
                 let places =
                     self.here.iter().map(|(service, here)| (*service, here.link.name.clone())).collect();
                 (self.tell)(News::Taken(Taken { ms, places, others }));
@@ -422,11 +421,10 @@ impl Work {
         self.routes.addresses().is_ok_and(|held| held.iter().any(|held| held.service.ip == ip))
     }
 
-    fn drop_all(&mut self) {
-        let began = Instant::now();
+    fn drop_all(&mut self, sent: Instant) {
         match self.give_up() {
             Ok((removed, reset)) => {
-                let ms = began.elapsed().as_secs_f64() * 1e3;
+                let ms = sent.elapsed().as_secs_f64() * 1e3;
                 (self.tell)(News::Dropped { removed, reset, ms });
             }
             Err(error) => (self.tell)(News::NotDropped(error.to_string())),
@@ -436,10 +434,20 @@ impl Work {
     fn give_up(&mut self) -> Result<(usize, usize), Error> {
         self.until = None;
         self.here.clear();
-        self.wires.clear();
         self.others.clear();
         (self.asked, self.look_at) = (None, None);
-        remove(&mut self.routes, self.settings.services.iter().map(|service| service.ip))
+        let removed = remove(&mut self.routes, self.settings.services.iter().map(|service| service.ip));
+        self.close();
+        removed
+    }
+
+    /// The kernel takes 10 ms to close a packet socket, and this thread may be wanted sooner.
+    fn close(&mut self) {
+        let wires = std::mem::take(&mut self.wires);
+        if !wires.is_empty() {
+            let closing = std::thread::Builder::new().name("address-close".to_owned());
+            let _ = closing.spawn(move || drop(wires));
+        }
     }
 
     /// What every turn ends with.
@@ -455,6 +463,12 @@ impl Work {
         }
         if self.until.is_none() {
             self.turn_away(&changes);
+            // Asked, and not wanted yet: what is said is read, or the waiting would never wait.
+            self.hear();
+            if self.asked.is_some_and(|asked| asked.elapsed() > FRESH) {
+                self.asked = None;
+                self.close();
+            }
             return self.set_troubles(Vec::new());
         }
         let now = Instant::now();

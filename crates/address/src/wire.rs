@@ -3,7 +3,7 @@
 use crate::frame::{self, Mac};
 use crate::link::Link;
 use crate::Error;
-use nix::sys::socket::{LinkAddr, MsgFlags, setsockopt, sockopt::BindToDevice};
+use nix::sys::socket::{LinkAddr, MsgFlags, recvfrom, setsockopt, sockopt::BindToDevice};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, ipproto, socket_with};
 use std::io;
@@ -41,12 +41,12 @@ impl Wire {
         let Some(mac) = link.mac.filter(|_| !link.loopback) else { return Ok(None) };
         let failed = |error: io::Error| Error::of(format!("opening a packet socket on {}", link.name), error);
         let to = address(link.index).map_err(failed)?;
-        // Of ARP alone, and of this interface alone: a socket that hears everything costs every packet of this host.
+        // Of ARP alone: a socket that hears everything costs every packet of this host. Not bound to the interface: for that
+        // the kernel waits until all its processors have seen it (10 ms), so what others say is told apart when it comes.
         let protocol = NonZeroU32::new(u32::from(0x0806_u16.to_be())).map(Protocol::from_raw);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let arp = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, protocol)
             .map_err(|error| failed(error.into()))?;
-        nix::sys::socket::bind(arp.as_raw_fd(), &to).map_err(|error| failed(error.into()))?;
         let icmp = if ipv6 { Some(listen_icmp(&link.name).map_err(failed)?) } else { None };
         Ok(Some(Wire { to, mac, arp, icmp }))
     }
@@ -84,8 +84,11 @@ impl Wire {
         let mut claims = Vec::new();
         let mut buffer = [0; 1600];
         for _ in 0..AT_ONCE {
-            // An interface that has gone down says so once; what it says else is nothing.
-            let Ok((_, length)) = rustix::net::recv(&self.arp, &mut buffer[..], RecvFlags::DONTWAIT) else { break };
+            // It does not wait: the socket is made so.
+            let Ok((length, from)) = recvfrom::<LinkAddr>(self.arp.as_raw_fd(), &mut buffer) else { break };
+            if from.is_some_and(|from| from.ifindex() != self.to.ifindex()) {
+                continue;
+            }
             let claim = frame::arp_claim(buffer.get(..length).unwrap_or_default());
             claims.extend(claim.map(|(ip, mac)| Probe { ip: ip.into(), mac: Some(mac) }));
         }

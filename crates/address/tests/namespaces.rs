@@ -106,17 +106,29 @@ fn another_holder_is_named_and_overruled() {
     let mac = peer.said(&["-br", "link", "show", "dev", "eth0"]);
     let mac = mac.split_whitespace().nth(2).unwrap_or_default().to_owned();
     let (keeper, news) = keeper(&host, &["10.9.0.100/24", "fd09::100/64"]);
-    let begun = Instant::now();
-    let taken = take(&keeper, &news, Duration::from_secs(60));
-    println!("with another holder: {:.1} ms", taken.ms);
-    assert!(begun.elapsed() < Duration::from_secs(1), "it waits for nobody");
-    let said: Vec<String> = taken.others.iter().filter_map(|(_, mac)| mac.map(|mac| mac.to_string())).collect();
-    assert_eq!(said, [mac.clone(), mac.clone()]);
-    assert!(host.has("10.9.0.100") && host.has("fd09::100"));
+    let mut named = std::collections::BTreeSet::new();
+    // Its answer may come later than it is waited for, on a machine that is busy; then the next one names it.
+    for _ in 0..20 {
+        let taken = take(&keeper, &news, Duration::from_secs(60));
+        assert!(taken.ms < 1000.0, "it waits for nobody: {taken:?}");
+        assert!(host.has("10.9.0.100") && host.has("fd09::100"));
+        named.extend(taken.others.iter().filter_map(|(ip, mac)| Some((*ip, mac.as_ref()?.to_string()))));
+        if named.len() == 2 {
+            break;
+        }
+        keeper.send(Command::Drop);
+        until(SOON, "it is given up", || matches!(next(&news), News::Dropped { .. }));
+    }
+    let said: Vec<&String> = named.iter().map(|(_, mac)| mac).collect();
+    assert_eq!(said, [&mac, &mac]);
     // It speaks up again later, and is named.
     wire(&peer).announce("10.9.0.100".parse().unwrap()).unwrap();
-    let News::Troubles(troubles) = next(&news) else { panic!("no trouble") };
-    assert!(troubles.iter().any(|trouble| trouble.contains(&mac) && trouble.contains("10.9.0.100")), "{troubles:?}");
+    until(SOON, "a trouble that names it", || match next(&news) {
+        News::Troubles(troubles) => {
+            troubles.iter().any(|trouble| trouble.contains(&mac) && trouble.contains("10.9.0.100"))
+        }
+        other => panic!("{other:?}"),
+    });
 }
 
 #[test]
