@@ -27,19 +27,19 @@ fn it_follows_the_primary() -> Result<()> {
         let target = (first + 1) % 3;
         let begun = service::hand_over(&story, first, target).await?;
         watched.moved(&story, "switchover", begun, target).await?;
-        story.cluster.wait_all_following(2, HEALS).await?;
+        service::whole(&story).await?;
 
         // The primary dies, and its agent gives the address up.
         let struck = story.strike(Fault::Kill(target, Whom::Mysqld)).await?;
         let now = watched.taken_over(&story, "kill -9 of mysqld", &struck, target).await?;
-        story.cluster.wait_all_following(2, HEALS).await?;
+        service::whole(&story).await?;
 
         // The agent hangs: its guard takes the address away before anybody else may have it.
         story.old_primary_has_no_agent();
         let struck = story.strike(Fault::Stop(now, Whom::Agent)).await?;
         let next = watched.taken_over(&story, "SIGSTOP of the agent", &struck, now).await?;
         story.heal(struck).await?;
-        story.cluster.wait_all_following(2, HEALS).await?;
+        service::whole(&story).await?;
         watched.serves(&story, next).await?;
         let said = story.events(now).await?;
         ensure!(
@@ -48,7 +48,11 @@ fn it_follows_the_primary() -> Result<()> {
         );
 
         // Somebody removes it by hand: it is back at once.
-        service::ip(story.cluster.network().context("hosts")?, next, "address del 10.77.0.100/32 dev eth0\n")?;
+        service::ip(
+            story.cluster.network().context("hosts")?,
+            next,
+            "address del 10.77.0.100/32 dev eth0\n",
+        )?;
         watched.serves(&story, next).await?;
         watched.one_holder_at_a_time()?;
         story.end(2, Vec::new()).await?;
@@ -98,7 +102,13 @@ fn nightly_the_guard_is_killed_and_then_the_agent() -> Result<()> {
             })
             .await?
             .value;
-        ensure!(story.events(leader).await?.iter().any(|event| event.text.contains("guard of the service address ended")));
+        ensure!(
+            story
+                .events(leader)
+                .await?
+                .iter()
+                .any(|event| event.text.contains("guard of the service address ended"))
+        );
         // Both at once: what is left is the kernel, and an address that has its end with it.
         story.old_primary_has_no_agent();
         another.signal(xenon_testkit::Signal::STOP)?;

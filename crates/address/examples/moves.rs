@@ -15,9 +15,11 @@ const LEFT: Duration = Duration::from_secs(60);
 fn main() {
     let rounds: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(50);
     let Some((one, other)) = neighbours() else { return };
-    for (what, list) in
-        [("IPv4", &["10.9.0.100/24"][..]), ("IPv6", &["fd09::100/64"]), ("both", &["10.9.0.100/24", "fd09::100/64"])]
-    {
+    for (what, list) in [
+        ("IPv4", &["10.9.0.100/24"][..]),
+        ("IPv6", &["fd09::100/64"]),
+        ("both", &["10.9.0.100/24", "fd09::100/64"]),
+    ] {
         let hosts = [keeper(&one, list), keeper(&other, list)];
         let (mut prepared, mut at_once, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..rounds {

@@ -34,7 +34,8 @@ pub(crate) fn probe(ip: IpAddr, mac: Mac) -> Vec<u8> {
         IpAddr::V4(ip) => arp(1, mac, Ipv4Addr::UNSPECIFIED, NOBODY, ip),
         IpAddr::V6(ip) => {
             let [.., a, b, c] = ip.octets();
-            let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from_be_bytes([b, c]));
+            let group =
+                Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from_be_bytes([b, c]));
             let mut body = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
             body.extend(ip.octets());
             icmp(mac, Ipv6Addr::UNSPECIFIED, group, body)
@@ -165,7 +166,8 @@ mod tests {
 
     #[test]
     fn the_checksum_of_what_is_sent_is_right() {
-        for frame in [probe("fd00::1".parse().unwrap(), MAC), announcements("fd00::1".parse().unwrap(), MAC).remove(0)]
+        for frame in
+            [probe("fd00::1".parse().unwrap(), MAC), announcements("fd00::1".parse().unwrap(), MAC).remove(0)]
         {
             let mut summed = frame[22..54].to_vec();
             summed.extend(u32::try_from(frame.len() - 54).unwrap().to_be_bytes());
@@ -186,6 +188,10 @@ mod tests {
                 let _ = icmp_claim(frame.get(54..end).unwrap_or_default());
             }
         }
-        assert_eq!(icmp_claim(&[136; 25]).map(|(_, mac)| mac), Some(None), "an option of no length ends them");
+        assert_eq!(
+            icmp_claim(&[136; 25]).map(|(_, mac)| mac),
+            Some(None),
+            "an option of no length ends them"
+        );
     }
 }

@@ -96,8 +96,12 @@ impl Answer {
 /// There is no netlink, or the agent's socket cannot be read.
 pub fn serve(agent: UnixStream, mut said: impl FnMut(&str, bool)) -> io::Result<()> {
     agent.set_nonblocking(true)?;
-    let mut guard =
-        Guard { routes: Routes::open().map_err(io::Error::other)?, ips: Vec::new(), until: None, retry: false };
+    let mut guard = Guard {
+        routes: Routes::open().map_err(io::Error::other)?,
+        ips: Vec::new(),
+        until: None,
+        retry: false,
+    };
     let mut lines = Vec::new();
     let mut open = true;
     loop {
@@ -213,7 +217,9 @@ mod tests {
     #[test]
     fn orders_and_answers_survive_the_way() {
         let ips = vec!["10.0.0.100".parse().unwrap(), "fd00::100".parse().unwrap()];
-        for order in [Order::Watch(ips), Order::Watch(Vec::new()), Order::Until(Moment(u64::MAX)), Order::Free] {
+        for order in
+            [Order::Watch(ips), Order::Watch(Vec::new()), Order::Until(Moment(u64::MAX)), Order::Free]
+        {
             assert_eq!(Order::parse(&order.line()), Some(order));
         }
         for answer in [Answer::Heard, Answer::Removed(2), Answer::Failed("not allowed: a b".to_owned())] {

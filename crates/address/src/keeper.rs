@@ -158,6 +158,9 @@ impl Keeper {
     }
 }
 
+/// Which address belongs where.
+type Places = Vec<(Service, Link)>;
+
 /// One address that is here.
 struct Here {
     link: Link,
@@ -225,7 +228,8 @@ impl Work {
             }
         };
         // The last of taking and giving up is what is wanted; what was wanted before is over.
-        let turn = commands.iter().rposition(|(_, command)| matches!(command, Command::Take { .. } | Command::Drop));
+        let turn =
+            commands.iter().rposition(|(_, command)| matches!(command, Command::Take { .. } | Command::Drop));
         for (index, (sent, command)) in commands.iter().enumerate() {
             match command {
                 Command::Prepare => self.prepare(),
@@ -243,7 +247,7 @@ impl Work {
     }
 
     /// Where each belongs, with what this host has now.
-    fn places(&mut self) -> Result<(Vec<(Service, Link)>, Vec<Held>), Error> {
+    fn places(&mut self) -> Result<(Places, Vec<Held>), Error> {
         let (links, held) = (self.routes.links()?, self.routes.addresses()?);
         let name = self.settings.interface.as_deref();
         let places = self
@@ -371,7 +375,10 @@ impl Work {
         if !self.may_stay() {
             // This thread may have been stopped for seconds between its look at the clock and the kernel's answer.
             self.routes.remove(service.ip)?;
-            return Err(Error::of("taking the address", std::io::Error::other("leadership has ended meanwhile")));
+            return Err(Error::of(
+                "taking the address",
+                std::io::Error::other("leadership has ended meanwhile"),
+            ));
         }
         if let Some(wire) = self.open(link)? {
             // When the interface is down, it is announced again when it is up.
@@ -501,16 +508,19 @@ impl Work {
     /// Puts back what is missing, and says what is wrong.
     fn look(&mut self) {
         let mut troubles = Vec::new();
-        let (links, held) = match self.routes.links().and_then(|links| Ok((links, self.routes.addresses()?))) {
+        let (links, held) = match self.routes.links().and_then(|links| Ok((links, self.routes.addresses()?)))
+        {
             Ok(found) => found,
             Err(error) => return self.set_troubles(vec![error.to_string()]),
         };
-        for (service, old) in self.here.iter().map(|(service, here)| (*service, here.link.clone())).collect::<Vec<_>>()
+        for (service, old) in
+            self.here.iter().map(|(service, here)| (*service, here.link.clone())).collect::<Vec<_>>()
         {
             let now = links.iter().find(|link| link.index == old.index);
             match now {
                 Some(link) if !link.up => {
-                    troubles.push(format!("interface {} is down, so {} is not reached", link.name, service.ip));
+                    troubles
+                        .push(format!("interface {} is down, so {} is not reached", link.name, service.ip));
                 }
                 Some(link) if !link.carrier => troubles.push(format!(
                     "interface {} is not connected, so {} is not reached",
@@ -543,7 +553,9 @@ impl Work {
                 .and_then(|link| self.add(service, &link, &held).map(|()| link.name));
             match back {
                 Ok(link) => (self.tell)(News::PutBack { ip: service.ip, link }),
-                Err(error) => troubles.push(format!("{} was removed and cannot be put back: {error}", service.ip)),
+                Err(error) => {
+                    troubles.push(format!("{} was removed and cannot be put back: {error}", service.ip))
+                }
             }
         }
         self.set_troubles(troubles);
@@ -589,7 +601,10 @@ pub(crate) fn also_at(ip: IpAddr, mac: Option<Mac>) -> String {
 
 /// Takes them away from this host. The clients of their connections are told first, for nothing can be sent from an address
 /// that is gone.
-pub(crate) fn remove(routes: &mut Routes, ips: impl Iterator<Item = IpAddr>) -> Result<(usize, usize), Error> {
+pub(crate) fn remove(
+    routes: &mut Routes,
+    ips: impl Iterator<Item = IpAddr>,
+) -> Result<(usize, usize), Error> {
     let ips: Vec<IpAddr> = ips.collect();
     let held = routes.addresses()?;
     if !held.iter().any(|held| ips.contains(&held.service.ip)) {

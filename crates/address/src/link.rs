@@ -1,8 +1,8 @@
 //! Which interface an address belongs on.
 
+use crate::Service;
 use crate::frame::Mac;
 use crate::route::Held;
-use crate::Service;
 use std::net::IpAddr;
 
 /// An interface of this host.
@@ -110,10 +110,16 @@ mod tests {
     #[test]
     fn the_one_that_has_the_network() {
         let links = [link(1, "lo"), link(2, "eth0"), link(3, "eth1")];
-        let there =
-            [held(1, "127.0.0.1", 8), held(2, "10.0.0.1", 24), held(3, "10.1.0.1", 16), held(3, "fd00::1", 64)];
+        let there = [
+            held(1, "127.0.0.1", 8),
+            held(2, "10.0.0.1", 24),
+            held(3, "10.1.0.1", 16),
+            held(3, "fd00::1", 64),
+        ];
         let name = |ip: &str, prefix: u8| {
-            choose(service(ip, prefix), None, &links, &there).map(|link| link.name).map_err(|error| error.to_string())
+            choose(service(ip, prefix), None, &links, &there)
+                .map(|link| link.name)
+                .map_err(|error| error.to_string())
         };
         assert_eq!(name("10.0.0.100", 24).unwrap(), "eth0");
         // Given as a host address: the network of the host's own address counts.

@@ -12,9 +12,7 @@ impl Moment {
     pub fn now() -> Moment {
         let now = clock_gettime(ClockId::Monotonic);
         let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-        Moment(
-            seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0)),
-        )
+        Moment(seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0)))
     }
 
     /// The moment of an [`Instant`], which is of the same clock.

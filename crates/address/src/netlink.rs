@@ -77,12 +77,8 @@ pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Received<'_>> {
     std::iter::from_fn(move || {
         let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
         let body = bytes.get(HEAD..length)?;
-        let message = Received {
-            kind: u16_at(bytes, 4)?,
-            flags: u16_at(bytes, 6)?,
-            number: u32_at(bytes, 8)?,
-            body,
-        };
+        let message =
+            Received { kind: u16_at(bytes, 4)?, flags: u16_at(bytes, 6)?, number: u32_at(bytes, 8)?, body };
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some(message)
     })

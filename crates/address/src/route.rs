@@ -109,8 +109,7 @@ impl Routes {
     /// # Errors
     /// The kernel refuses.
     pub fn remove(&mut self, ip: IpAddr) -> Result<usize, Error> {
-        let places: Vec<Held> =
-            self.addresses()?.into_iter().filter(|held| held.service.ip == ip).collect();
+        let places: Vec<Held> = self.addresses()?.into_iter().filter(|held| held.service.ip == ip).collect();
         for held in &places {
             let message = Message::new(DEL_ADDRESS, REQUEST | ACK)
                 .put(&[family(ip), held.service.prefix, 0, 0])
@@ -177,7 +176,9 @@ fn held_at(message: &Received<'_>) -> Option<Held> {
     let body = message.body;
     let (prefix, link) = (*body.get(1)?, u32_at(body, 4)?);
     let find = |wanted: u16| {
-        attributes(body.get(8..).unwrap_or_default()).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
+        attributes(body.get(8..).unwrap_or_default())
+            .find(|(kind, _)| *kind == wanted)
+            .map(|(_, value)| value)
     };
     // Of a link from point to point the first is this end, the second the other one.
     let ip = address(find(2).or_else(|| find(1))?)?;

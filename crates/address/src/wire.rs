@@ -1,8 +1,8 @@
 //! Frames out of an interface and claims in from it, by packet sockets.
 
+use crate::Error;
 use crate::frame::{self, Mac};
 use crate::link::Link;
-use crate::Error;
 use nix::sys::socket::{LinkAddr, MsgFlags, recvfrom, setsockopt, sockopt::BindToDevice};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, ipproto, socket_with};
@@ -60,7 +60,8 @@ impl Wire {
     /// # Errors
     /// The frame does not leave: the interface is down, say.
     pub fn ask(&self, ip: IpAddr) -> Result<(), Error> {
-        self.send(&frame::probe(ip, self.mac)).map_err(|error| Error::of(format!("asking who has {ip}"), error))
+        self.send(&frame::probe(ip, self.mac))
+            .map_err(|error| Error::of(format!("asking who has {ip}"), error))
     }
 
     /// Tells everybody that it is here.
@@ -94,7 +95,9 @@ impl Wire {
         }
         for _ in 0..AT_ONCE {
             let Some(icmp) = &self.icmp else { break };
-            let Ok((_, length)) = rustix::net::recv(icmp, &mut buffer[..], RecvFlags::DONTWAIT) else { break };
+            let Ok((_, length)) = rustix::net::recv(icmp, &mut buffer[..], RecvFlags::DONTWAIT) else {
+                break;
+            };
             let claim = frame::icmp_claim(buffer.get(..length).unwrap_or_default());
             claims.extend(claim.map(|(ip, mac)| Probe { ip: ip.into(), mac }));
         }

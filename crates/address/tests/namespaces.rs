@@ -63,7 +63,8 @@ fn taken_announced_given_up() {
         assert_eq!(taken.places[0].1, "eth0");
         let mut heard = 0;
         until(SOON, "announcements", || {
-            heard += ear.claims().iter().filter(|claim| claim.ip.to_string() == ip && claim.mac.is_some()).count();
+            heard +=
+                ear.claims().iter().filter(|claim| claim.ip.to_string() == ip && claim.mac.is_some()).count();
             heard >= 4
         });
         assert!(host.has(ip));
@@ -87,10 +88,8 @@ fn a_neighbour_that_knew_the_old_holder_knows_the_new_one() {
     let Some((host, peer)) = neighbours() else { return };
     let (keeper, news) = keeper(&host, &["10.9.0.100/24", "fd09::100/64"]);
     // As if another host had them before.
-    peer.ip(
-        "neigh replace 10.9.0.100 lladdr 02:00:00:00:00:99 dev eth0 nud reachable\n\
-         neigh replace fd09::100 lladdr 02:00:00:00:00:99 dev eth0 nud reachable\n",
-    );
+    peer.ip("neigh replace 10.9.0.100 lladdr 02:00:00:00:00:99 dev eth0 nud reachable\n\
+         neigh replace fd09::100 lladdr 02:00:00:00:00:99 dev eth0 nud reachable\n");
     take(&keeper, &news, Duration::from_secs(60));
     for ip in ["10.9.0.100", "fd09::100"] {
         until(SOON, "the neighbour has the new hardware address", || {
@@ -198,14 +197,16 @@ fn the_kernel_removes_it_when_nobody_is_left_to() {
 fn clients_of_an_address_that_goes_are_told_at_once() {
     let Some((host, peer)) = neighbours() else { return };
     // A server that listens for both families has its IPv4 connections as mapped IPv6.
-    for (listen, address) in [("0.0.0.0:7", "10.9.0.100/24"), ("[::]:8", "10.9.0.101/24"), ("[::]:9", "fd09::100/64")]
+    for (listen, address) in
+        [("0.0.0.0:7", "10.9.0.100/24"), ("[::]:8", "10.9.0.101/24"), ("[::]:9", "fd09::100/64")]
     {
         let (keeper, news) = keeper(&host, &[address]);
         let listener = host.within(|| TcpListener::bind(listen).unwrap());
         take(&keeper, &news, Duration::from_secs(60));
         let (ip, _) = address.split_once('/').unwrap();
         let port = listener.local_addr().unwrap().port();
-        let connect = |ip: &str| peer.within(|| TcpStream::connect((ip.parse::<IpAddr>().unwrap(), port)).unwrap());
+        let connect =
+            |ip: &str| peer.within(|| TcpStream::connect((ip.parse::<IpAddr>().unwrap(), port)).unwrap());
         let mut client = connect(ip);
         let own = if ip.contains(':') { "fd09::1" } else { "10.9.0.1" };
         let other = connect(own);
@@ -267,7 +268,10 @@ fn the_guard_removes_it_when_the_time_is_over_and_not_before() {
     let ips = ["10.9.0.100", "fd09::100"].map(|ip| ip.parse().unwrap()).to_vec();
     assert_eq!(guarded.say(&Order::Watch(ips)), Answer::Heard);
     for _ in 0..5 {
-        assert_eq!(guarded.say(&Order::Until(Moment::now().after(Duration::from_millis(400)))), Answer::Heard);
+        assert_eq!(
+            guarded.say(&Order::Until(Moment::now().after(Duration::from_millis(400)))),
+            Answer::Heard
+        );
         std::thread::sleep(Duration::from_millis(100));
         assert!(host.has("10.9.0.100"));
     }

@@ -68,7 +68,8 @@ impl Host {
 /// This host and its neighbour, each with `eth0`: 10.9.0.1 and .2, fd09::1 and ::2. `None`: not root, and nothing is tested.
 pub(crate) fn neighbours() -> Option<(Host, Host)> {
     let root = rustix::process::geteuid().is_root();
-    let Some((a, b)) = Some(()).filter(|()| root).and_then(|()| Some((Host::create()?, Host::create()?))) else {
+    let Some((a, b)) = Some(()).filter(|()| root).and_then(|()| Some((Host::create()?, Host::create()?)))
+    else {
         eprintln!("SKIPPED, nothing was tested: network namespaces need root");
         return None;
     };

@@ -150,7 +150,9 @@ impl Agent {
             ),
             News::Uninvited(ip) => self.events.push(
                 EventKind::Trouble,
-                format!("somebody had added the service address {ip} here, where nobody leads; it is removed"),
+                format!(
+                    "somebody had added the service address {ip} here, where nobody leads; it is removed"
+                ),
             ),
             News::Troubles(troubles) => self.vip.note_troubles(troubles),
         }

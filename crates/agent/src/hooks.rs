@@ -30,7 +30,10 @@ impl std::fmt::Display for HookFailure {
 pub(crate) fn spawn(
     command: String,
     environment: Vec<(&'static str, String)>,
-    up: bool, bound: Duration, inputs: mpsc::Sender<Input>) {
+    up: bool,
+    bound: Duration,
+    inputs: mpsc::Sender<Input>,
+) {
     tokio::spawn(async move {
         let result = run(&command, environment, bound).await;
         let _ = inputs.send(Input::Hook { up, result }).await;
@@ -40,7 +43,8 @@ pub(crate) fn spawn(
 async fn run(
     command: &str,
     environment: Vec<(&'static str, String)>,
-    bound: Duration) -> Result<String, HookFailure> {
+    bound: Duration,
+) -> Result<String, HookFailure> {
     let mut child = Command::new("bash")
         .arg("-c")
         .arg(command)
@@ -109,7 +113,10 @@ mod tests {
     #[tokio::test]
     async fn it_is_told_what_happens() {
         let environment = vec![("XENON_EVENT", "start".to_owned()), ("XENON_WHY", "a 'b' $c".to_owned())];
-        assert_eq!(run("echo \"$XENON_EVENT: $XENON_WHY\"", environment, BOUND).await.unwrap(), "start: a 'b' $c");
+        assert_eq!(
+            run("echo \"$XENON_EVENT: $XENON_WHY\"", environment, BOUND).await.unwrap(),
+            "start: a 'b' $c"
+        );
     }
 
     #[tokio::test]

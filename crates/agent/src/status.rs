@@ -68,7 +68,8 @@ impl Agent {
                 .to_owned()
         });
         let rebuild = self.rebuild.auto.trouble();
-        let lasting = self.local.troubles.iter().cloned().chain(self.purge.troubles()).chain(self.vip.troubles());
+        let lasting =
+            self.local.troubles.iter().cloned().chain(self.purge.troubles()).chain(self.vip.troubles());
         [degraded, doubt, paused, rebuild].into_iter().flatten().chain(lasting).collect()
     }
 

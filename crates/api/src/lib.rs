@@ -21,8 +21,8 @@ pub use report::{
     Explanation, NodeExplanation, Report, ReportHead, ReportKind, ReportOutcome, ReportPhase, ReportVote,
 };
 pub use status::{
-    AddressState, BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,
-    ReplicationStatus, ServiceAddressStatus, TimingStatus,
+    AddressState, BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold,
+    PurgeStatus, ReplicationStatus, ServiceAddressStatus, TimingStatus,
 };
 pub use stream::{BinlogTailHead, StreamRequest, Wanted};
 

@@ -217,16 +217,25 @@ impl Check<'_> {
         if vips.len() > SERVICE_ADDRESSES {
             self.error(KEY, format!("{} addresses are too many", vips.len()), "give at most 8");
         }
-        let own = [config.server.endpoint.host(), config.replication_host()].map(|host| host.parse::<IpAddr>().ok());
+        let own = [config.server.endpoint.host(), config.replication_host()]
+            .map(|host| host.parse::<IpAddr>().ok());
         for (index, vip) in vips.iter().enumerate() {
             let ip = vip.address;
             if ip.is_loopback() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
-                self.error(KEY, format!("{ip} is no address that clients reach a server at"), "give a free address of their network");
+                self.error(
+                    KEY,
+                    format!("{ip} is no address that clients reach a server at"),
+                    "give a free address of their network",
+                );
             } else if own.contains(&Some(ip)) {
                 let what = format!("{ip} is this node's own address, which must not move to another one");
                 self.error(KEY, what, "give a free address of the same network");
             } else if vip.prefix == 0 {
-                self.error(KEY, format!("{vip} has a prefix of no bits"), format!("give that of the network, like {ip}/24"));
+                self.error(
+                    KEY,
+                    format!("{vip} has a prefix of no bits"),
+                    format!("give that of the network, like {ip}/24"),
+                );
             } else if vips.iter().take(index).any(|before| before.address == ip) {
                 self.error(KEY, format!("{ip} is given twice"), "leave one of them out");
             } else if config.raft.leader_start_command.command().is_some_and(|text| names(text, ip)) {
@@ -242,7 +251,10 @@ impl Check<'_> {
                 let what = "does nothing without service-address";
                 self.warn("address.service-interface", what, "give the address, too");
             }
-            Some(name) if name.len() > 15 || name.contains(|letter: char| letter == '/' || letter.is_whitespace()) => {
+            Some(name)
+                if name.len() > 15
+                    || name.contains(|letter: char| letter == '/' || letter.is_whitespace()) =>
+            {
                 let what = format!("{} is no name of a network interface", crate::node::quoted(name));
                 self.error("address.service-interface", what, "see their names with: ip link");
             }
@@ -368,7 +380,9 @@ impl Check<'_> {
 
 /// A command names an address, and not only one that begins or ends like it.
 fn names(command: &str, ip: IpAddr) -> bool {
-    command.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '.' && letter != ':').any(|word| word.parse() == Ok(ip))
+    command
+        .split(|letter: char| !letter.is_ascii_hexdigit() && letter != '.' && letter != ':')
+        .any(|word| word.parse() == Ok(ip))
 }
 
 #[derive(PartialEq, Eq, Clone, Copy)]

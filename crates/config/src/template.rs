@@ -151,12 +151,13 @@ fn json_path(path: &std::path::Path) -> String {
     json(&path.to_string_lossy())
 }
 
-/// The section of the service address, with the empty line before the next one.
+/// The section of the service address, with an empty line before it.
 fn service_address(options: &InitOptions) -> String {
-    let Some(vip) = options.vip else { return "\n".to_owned() };
-    let interface = options.vip_interface.as_ref().map_or(String::new(), |name| {
-        format!(",\n    \"service-interface\": {}", json(name))
-    });
+    let Some(vip) = options.vip else { return String::new() };
+    let interface = options
+        .vip_interface
+        .as_ref()
+        .map_or(String::new(), |name| format!(",\n    \"service-interface\": {}", json(name)));
     format!(
         r#"
   "address": {{
@@ -164,7 +165,6 @@ fn service_address(options: &InitOptions) -> String {
     // every node.
     "service-address": [{}]{interface}
   }},
-
 "#,
         json(&vip.to_string())
     )

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use xenon_address::{Mac, Routes, Wire};
 use xenon_api::{Reply, Request};
 use xenon_testkit::{Network, Process, Sql, Struck};
-use xenon_tests::{Story, on_hosts_with};
+use xenon_tests::{HEALS, Story, on_hosts_with};
 
 pub(crate) const V4: &str = "10.77.0.100";
 pub(crate) const V6: &str = "fd77::100";
@@ -83,6 +83,20 @@ pub(crate) async fn hand_over(story: &Story, leader: usize, target: usize) -> Re
     }
 }
 
+/// Everybody follows, and nobody is in doubt of what it has (S3): any node may lead next.
+pub(crate) async fn whole(story: &Story) -> Result<()> {
+    story.cluster.wait_all_following(2, HEALS).await?;
+    let sure = "nobody is in doubt";
+    story
+        .cluster
+        .wait_until(HEALS, sure, async || {
+            let statuses = story.cluster.statuses().await;
+            statuses.iter().flatten().all(|status| status.doubt.is_none()).then_some(())
+        })
+        .await
+        .map(drop)
+}
+
 /// For certain, a host had an address from the first of these to the second.
 type Held = (usize, IpAddr, Instant, Instant);
 
@@ -135,7 +149,8 @@ impl Watched {
                     let mut sql = Sql::connect(&at, &account).await?;
                     sql.row::<(u32, u8)>("SELECT @@server_id, @@read_only", Duration::from_secs(1)).await
                 };
-                if let Ok(Ok((id, read_only))) = tokio::time::timeout(Duration::from_millis(250), asked).await {
+                if let Ok(Ok((id, read_only))) = tokio::time::timeout(Duration::from_millis(250), asked).await
+                {
                     lock(&into).served.push((Instant::now(), id, read_only == 0));
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -147,9 +162,9 @@ impl Watched {
     fn holds(&self, node: usize, since: Instant) -> bool {
         let seen = lock(&self.seen);
         [V4, V6].iter().all(|ip| {
-            seen.held.iter().any(|(host, held, _, last)| {
-                *host == node && *last > since && Some(*held) == ip.parse().ok()
-            })
+            seen.held
+                .iter()
+                .any(|(host, held, _, last)| *host == node && *last > since && Some(*held) == ip.parse().ok())
         })
     }
 
@@ -168,7 +183,10 @@ impl Watched {
                     return None;
                 }
                 let seen = lock(&self.seen);
-                seen.served.iter().find(|(at, by, open)| *at > since && *by == id && *open).map(|(at, ..)| *at)
+                seen.served
+                    .iter()
+                    .find(|(at, by, open)| *at > since && *by == id && *open)
+                    .map(|(at, ..)| *at)
             })
             .await?
             .value;
@@ -182,7 +200,12 @@ impl Watched {
     /// It came to this node after `begun`; prints how long a client at the address was without a server.
     pub(crate) async fn moved(&self, story: &Story, what: &str, begun: Instant, node: usize) -> Result<()> {
         let served = self.serves_since(story, node, begun).await?;
-        let last = lock(&self.seen).served.iter().rev().find(|(at, _, open)| *at < served && *open).map(|(at, ..)| *at);
+        let last = lock(&self.seen)
+            .served
+            .iter()
+            .rev()
+            .find(|(at, _, open)| *at < served && *open)
+            .map(|(at, ..)| *at);
         let last = last.context("served before")?;
         println!(
             "{what}: a client at the address waited {:.0} ms, {:.0} ms after the fault",
@@ -207,7 +230,13 @@ impl Watched {
     }
 
     /// As [`Watched::moved`], to whoever leads instead of the node that was struck, which has it no more.
-    pub(crate) async fn taken_over(&self, story: &Story, what: &str, struck: &Struck, from: usize) -> Result<usize> {
+    pub(crate) async fn taken_over(
+        &self,
+        story: &Story,
+        what: &str,
+        struck: &Struck,
+        from: usize,
+    ) -> Result<usize> {
         let now = story
             .cluster
             .wait_until(FOUND, "another node leads", async || {
@@ -225,7 +254,9 @@ impl Watched {
             .cluster
             .wait_until(SOON, "the agent has the address again", async || {
                 let status = story.cluster.status(node).await.ok()?;
-                let here = |service: &xenon_api::ServiceAddressStatus| service.state == xenon_api::AddressState::Here;
+                let here = |service: &xenon_api::ServiceAddressStatus| {
+                    service.state == xenon_api::AddressState::Here
+                };
                 (!status.service_address.is_empty() && status.service_address.iter().all(here)).then_some(())
             })
             .await
@@ -275,7 +306,8 @@ fn watch(mut hosts: Vec<Routes>, wire: &Wire, into: &Mutex<Seen>, end: &AtomicBo
             let Ok(held) = routes.addresses() else { continue };
             let after = Instant::now();
             let mut seen = lock(into);
-            let has: Vec<bool> = ips.iter().map(|ip| held.iter().any(|held| held.service.ip == *ip)).collect();
+            let has: Vec<bool> =
+                ips.iter().map(|ip| held.iter().any(|held| held.service.ip == *ip)).collect();
             if !has.contains(&true) {
                 seen.without.push((host, before));
             }

@@ -66,7 +66,12 @@ struct Running {
 }
 
 impl Guard {
-    pub(super) fn start(folder: &Path, watch: Order, old: Vec<OwnedFd>, inputs: mpsc::Sender<Input>) -> Guard {
+    pub(super) fn start(
+        folder: &Path,
+        watch: Order,
+        old: Vec<OwnedFd>,
+        inputs: mpsc::Sender<Input>,
+    ) -> Guard {
         let mut guard = Guard {
             folder: folder.to_owned(),
             watch,
@@ -157,7 +162,10 @@ impl Guard {
         let hangs = running.waiting.front().is_some_and(|(asked, _)| asked.elapsed() > HANGS);
         let kill = running.kill.take_if(|_| hangs)?;
         let _ = kill.send(());
-        Some("the guard of the service address does not answer; it is killed, and another one started".to_owned())
+        Some(
+            "the guard of the service address does not answer; it is killed, and another one started"
+                .to_owned(),
+        )
     }
 
     pub(super) fn end_old(&mut self) {

@@ -113,7 +113,9 @@ impl Vip {
     fn remove_left_over(&mut self, may_stay: bool) {
         let here = match leftover::here(&self.services) {
             Ok(here) => here,
-            Err(error) => return self.found.push(format!("whether a service address is here is not known: {error}")),
+            Err(error) => {
+                return self.found.push(format!("whether a service address is here is not known: {error}"));
+            }
         };
         if here.is_empty() {
             self.state = AddressState::Away;
