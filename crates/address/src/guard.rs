@@ -4,10 +4,10 @@
 //! stopped, or stuck, and a message that is late says a moment that is over. It outlives the agent for as long as the address
 //! may stay, so that an agent which comes back in time finds it where it was.
 
-use crate::keeper;
 use crate::moment::Moment;
 use crate::route::Routes;
 use crate::wire::timespec;
+use crate::work;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -192,7 +192,7 @@ impl Guard {
     }
 
     fn remove(&mut self) -> Answer {
-        match keeper::remove(&mut self.routes, self.ips.iter().copied()) {
+        match work::remove(&mut self.routes, self.ips.iter().copied()) {
             Ok((removed, _)) => {
                 self.until = None;
                 Answer::Removed(removed)

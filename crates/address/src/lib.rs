@@ -18,6 +18,7 @@ mod route;
 mod schedule;
 mod sessions;
 mod wire;
+mod work;
 
 pub use frame::Mac;
 pub use keeper::{Command, Keeper, News, Settings, Taken};

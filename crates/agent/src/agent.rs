@@ -68,7 +68,7 @@ pub(crate) struct Agent {
     /// Of the last message, for answers of a node that has no cluster yet.
     pub(crate) heard_cluster: Option<Uuid>,
     /// The service address.
-    pub(crate) vip: Vip,
+    pub(crate) vip: Box<Vip>,
     /// The leader of another node that was heard last.
     pub(crate) other_leader: Option<NodeId>,
     /// The answer to the operator's request under way.

@@ -194,7 +194,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         rebuild: Rebuild::new(&config.raft.meta_datadir),
         backups: Backups::new(&config.raft.meta_datadir),
         donations: Arc::new(Semaphore::new(1)),
-        vip,
+        vip: Box::new(vip),
         other_leader: None,
         counters: Counters::default(),
         began: Instant::now(),
