@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Five of its files are others here: `hands` has no disks to copy to, `vip` moves no address, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Six of its files are others here: `hands` has no disks to copy to, `http` hears nobody, `vip` moves no address, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -33,6 +33,7 @@ mod faults;
 mod hands;
 #[path = "../../crates/agent/src/hooks.rs"]
 mod hooks;
+mod http;
 #[path = "../../crates/agent/src/input.rs"]
 mod input;
 #[path = "../../crates/agent/src/legacy.rs"]

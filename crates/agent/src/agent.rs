@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
+use crate::http::Outlet;
 use crate::input::Input;
 use crate::life::LifeNote;
 use crate::local::Local;
@@ -79,6 +80,8 @@ pub(crate) struct Agent {
     pub(crate) stopping: Option<Instant>,
     /// Until when, and when next, a handover is asked for that was refused.
     pub(crate) stop_again: Option<(Instant, Instant)>,
+    /// Where the HTTP API sees how this node is; `None` when it is off.
+    pub(crate) http: Option<Outlet>,
 }
 
 impl Agent {
@@ -95,6 +98,7 @@ impl Agent {
                 self.vip.wake_at().map(Instant::from_std),
                 self.stopping,
                 again,
+                self.http.as_ref().map(Outlet::wake_at),
             ]
             .into_iter()
             .flatten()
@@ -175,6 +179,7 @@ impl Agent {
             self.count_state(state);
             self.state = (state, Instant::now());
         }
+        self.publish();
     }
 
     fn count_state(&mut self, state: State) {

@@ -16,7 +16,7 @@ use crate::signals::Signals;
 use crate::store::Store;
 use crate::vip::Vip;
 use crate::worker::Means;
-use crate::{legacy, mysqld, observer, peers};
+use crate::{http, legacy, mysqld, observer, peers};
 use anyhow::{Context, anyhow};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -173,6 +173,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
             None
         }
     };
+    let http = http::start(&config, inputs.clone(), client.clone());
     let mut agent = Agent {
         config_path: path.display().to_string(),
         core,
@@ -204,6 +205,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         switchover: None,
         stopping: None,
         stop_again: None,
+        http,
         config,
     };
     if let Some(mysqld) = found {

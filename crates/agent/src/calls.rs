@@ -28,9 +28,10 @@ impl Agent {
             }
             // Placeholders until reports are kept.
             Request::Reports => Reply::Ok(Response::Reports { reports: Vec::new() }),
-            Request::Report { id } => {
-                refused(&format!("there is no report {}", printable(&id)), "list them: xenoncli failover list")
-            }
+            Request::Report { id } => refused(
+                &format!("there is no report {}", printable(&id)),
+                "list them: xenoncli failover list",
+            ),
             Request::Explain => refused("this agent cannot explain yet", "look at xenoncli cluster status"),
             Request::Status => Reply::Ok(Response::Status(Box::new(self.status()))),
             Request::Ping => Reply::Ok(Response::Pong { id: self.core.id().clone() }),

@@ -66,7 +66,7 @@ impl Agent {
                     }
                 },
                 Effect::Direct(directive) => {
-                    let opens = matches!(directive, Directive::Lead { handed_over: true, .. });
+                    let opens = matches!(directive, Directive::Lead { handed_over: Some(_), .. });
                     self.direct(directive);
                     if opens {
                         // Clients wait for it, and not for what is saved meanwhile.

@@ -15,6 +15,7 @@ mod events;
 mod faults;
 mod hands;
 mod hooks;
+mod http;
 mod input;
 mod legacy;
 mod life;

@@ -68,9 +68,10 @@ impl Agent {
                 .to_owned()
         });
         let rebuild = self.rebuild.auto.trouble();
+        let http = self.http.as_ref().and_then(crate::http::Outlet::trouble);
         let lasting =
             self.local.troubles.iter().cloned().chain(self.purge.troubles()).chain(self.vip.troubles());
-        [degraded, doubt, paused, rebuild].into_iter().flatten().chain(lasting).collect()
+        [degraded, doubt, paused, rebuild, http].into_iter().flatten().chain(lasting).collect()
     }
 
     /// In the words of the Go tool's table.

@@ -5,6 +5,7 @@ use xenon_election::NodeId;
 
 /// The job of an agent that is under way, or its last one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobStatus {
     /// What it is.
     pub kind: JobKind,
@@ -16,6 +17,7 @@ pub struct JobStatus {
     #[serde(default)]
     pub by: String,
     /// Where the data comes from.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub donor: Option<NodeId>,
     /// Bytes copied.
     pub bytes_done: u64,
@@ -56,6 +58,7 @@ impl JobStatus {
 
 /// Kinds of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
     /// Another member's data takes the place of this node's.
@@ -80,6 +83,7 @@ impl JobKind {
 
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     /// Something is done for it now.
@@ -110,6 +114,7 @@ impl JobState {
 
 /// How data is copied from one node to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// The servers' own CLONE.

@@ -7,8 +7,10 @@ use xenon_gtid::{GtidSet, Uuid};
 
 /// One node's whole status.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeStatus {
     /// The node.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// LEADER, CANDIDATE, FOLLOWER, LEARNER, IDLE, INVALID or STOPPED.
     pub state: String,
@@ -17,8 +19,10 @@ pub struct NodeStatus {
     /// Version of the member list; 0 = member of no cluster.
     pub epoch_id: u64,
     /// The cluster's UUID; `None` = member of no cluster.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub cluster: Option<Uuid>,
     /// The leader that this node hears or is.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub leader: Option<NodeId>,
     /// The members, this node among them.
     pub members: Vec<MemberStatus>,
@@ -36,12 +40,14 @@ pub struct NodeStatus {
     pub doubt: Option<String>,
     /// What the agents of this cluster do by themselves with a node that cannot come back as it is.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub rejoin: Rejoin,
     /// Counters since the agent started.
     pub counters: Counters,
     /// Why this node may not lead; `None` when it may.
     pub unfit: Option<String>,
     /// Transactions that the leader does not have (F2).
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub errant: GtidSet,
     /// What the agent wants of its mysqld and does about it, as sentences.
     pub doing: Vec<String>,
@@ -71,6 +77,7 @@ pub struct NodeStatus {
 }
 
 /// One service address, as the answering node has it.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceAddressStatus {
     /// The address with its prefix, as the config has it.
@@ -89,6 +96,7 @@ pub struct ServiceAddressStatus {
 }
 
 /// Where a service address is.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressState {
@@ -104,10 +112,13 @@ pub enum AddressState {
 
 /// One member as the answering node's config has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemberStatus {
     /// The member.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// What it may do.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub standing: Standing,
     /// Preference among equally recent nodes; 0 = never leads.
     pub priority: u32,
@@ -115,6 +126,7 @@ pub struct MemberStatus {
 
 /// The mysqld process.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MysqldStatus {
     /// It runs.
     pub running: bool,
@@ -130,6 +142,7 @@ pub struct MysqldStatus {
 
 /// The MySQL server.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MysqlStatus {
     /// It answers.
     pub alive: bool,
@@ -140,11 +153,14 @@ pub struct MysqlStatus {
     /// `@@version`.
     pub version: String,
     /// `@@server_uuid`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub server_uuid: Option<Uuid>,
     /// `gtid_executed`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub executed: GtidSet,
     /// `gtid_purged`: the part of it whose binary log is gone.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub purged: GtidSet,
     /// Greatest term marker received.
     pub marker: u64,
@@ -164,6 +180,7 @@ pub struct MysqlStatus {
 
 /// Replication on a replica.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplicationStatus {
     /// Address of the source.
     pub source: String,
@@ -172,6 +189,7 @@ pub struct ReplicationStatus {
     /// The applier runs.
     pub sql_running: bool,
     /// `Retrieved_Gtid_Set`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub retrieved: GtidSet,
     /// `Source_Log_File`.
     pub source_log_file: String,
@@ -185,6 +203,7 @@ pub struct ReplicationStatus {
 
 /// Backups and rebuilds, in the words of the Go tool.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BackupStatus {
     /// `NONE`, or what goes on: `BACKUPING`, `REBUILDING`.
     pub state: String,
@@ -194,6 +213,7 @@ pub struct BackupStatus {
 
 /// The binary logs of a node's server, as of the last round of purging.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PurgeStatus {
     /// The agent purges them.
     pub on: bool,
@@ -205,6 +225,7 @@ pub struct PurgeStatus {
     pub oldest: String,
     /// `gtid_purged`: what this server has and cannot hand on any more. A node that lacks some of it needs a rebuild to follow it.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub gtid_purged: GtidSet,
     /// Files purged since the agent started.
     pub purged_files: u64,
@@ -220,8 +241,10 @@ pub struct PurgeStatus {
 
 /// A member for which binary logs are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PurgeHold {
     /// The member.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub node: NodeId,
     /// Why.
     pub why: String,
@@ -231,6 +254,7 @@ pub struct PurgeHold {
 
 /// Counters since the agent started; the names are those of `cluster raft`'s columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counters {
     /// Times the node was idle.
     pub idle_count: u64,
@@ -250,6 +274,7 @@ pub struct Counters {
 
 /// How long the phases of a promotion took.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimingStatus {
     /// The term.
     pub term: u64,

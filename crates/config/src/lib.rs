@@ -30,6 +30,7 @@ mod syntax;
 mod sysvars;
 mod template;
 mod timers;
+mod tokens;
 mod vip;
 mod words;
 
@@ -45,5 +46,6 @@ pub use secret::{ClusterSecret, ClusterSecretSource, Secret, SecretNotRead};
 pub use sysvars::{SysVar, SysVars};
 pub use template::{InitOptions, template};
 pub use timers::Timers;
+pub use tokens::{ApiRole, ApiToken};
 pub use vip::{Vip, VipError};
 pub use words::{Hook, LogFormat, LogLevel};

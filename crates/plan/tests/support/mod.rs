@@ -161,7 +161,7 @@ pub(crate) fn primary_with(acknowledgements: u32) -> Role {
         acknowledgements,
         soft: false,
         closed: false,
-        handed_over: false,
+        handed_over: None,
     }
 }
 
