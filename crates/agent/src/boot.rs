@@ -9,6 +9,7 @@ use crate::events::Events;
 use crate::faults::FaultWatch;
 use crate::life::LifeNote;
 use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::people::People;
 use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
@@ -187,6 +188,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         rebuild: Rebuild::new(&config.raft.meta_datadir),
         backups: Backups::new(&config.raft.meta_datadir),
         donations: Arc::new(Semaphore::new(1)),
+        people: People::default(),
         counters: Counters::default(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),

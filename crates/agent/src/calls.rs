@@ -28,9 +28,10 @@ impl Agent {
             }
             // Placeholders until reports are kept.
             Request::Reports => Reply::Ok(Response::Reports { reports: Vec::new() }),
-            Request::Report { id } => {
-                refused(&format!("there is no report {}", printable(&id)), "list them: xenoncli failover list")
-            }
+            Request::Report { id } => refused(
+                &format!("there is no report {}", printable(&id)),
+                "list them: xenoncli failover list",
+            ),
             Request::Explain => refused("this agent cannot explain yet", "look at xenoncli cluster status"),
             Request::Status => Reply::Ok(Response::Status(Box::new(self.status()))),
             Request::Ping => Reply::Ok(Response::Pong { id: self.core.id().clone() }),
@@ -77,6 +78,13 @@ impl Agent {
             Request::Restore(options) => return self.on_restore_call(options, &printable(&call.who), reply),
             Request::DonorFacts { streams } => return self.on_donor_facts(streams, reply),
             Request::MayRebuild { node, over } => self.may_rebuild(&node, over),
+            request @ (Request::Accounts
+            | Request::CreateAccount(_)
+            | Request::DropAccount { .. }
+            | Request::ChangePassword { .. }
+            | Request::SetGlobals { .. }
+            | Request::Stacks { .. }
+            | Request::Doctor { .. }) => return self.on_people_call(request, reply),
             Request::MysqlStart => self.mysql_start(),
             Request::MysqlShutdown => self.mysql_shutdown().await,
             Request::MysqlKill => self.mysql_kill(),

@@ -23,6 +23,7 @@ mod log;
 mod mysqld;
 mod observer;
 mod peers;
+mod people;
 mod purge;
 mod rebuild;
 mod rescue;

@@ -4,11 +4,14 @@ mod arguments;
 mod commands;
 mod failure;
 mod output;
+mod paint;
 mod password;
 mod playground;
+mod reference;
 mod session;
 mod table;
 mod views;
+mod when;
 mod words;
 
 use arguments::{Arguments, Command};
@@ -84,6 +87,12 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Mysql { command } => commands::mysql::run(command, config, output).await,
         Command::Xenon { command } => commands::xenon::run(command, config, output).await,
         Command::Init(options) => commands::init::run(*options, config, output),
+        Command::Doctor(options) => commands::doctor::run(options, config, output).await,
+        Command::Top(options) => commands::top::run(options, config, output).await,
+        Command::Perf { command } => commands::perf::run(command, config, output).await,
+        Command::Completions { shell } => commands::shell::completions(shell),
+        Command::Man { dir } => commands::shell::man(&dir, output),
+        Command::Reference => commands::shell::reference(),
         Command::Version => commands::version::run(config, output).await,
         // Its future holds a whole cluster.
         Command::Playground(options) => Box::pin(playground::run(options, output)).await,

@@ -1,14 +1,19 @@
 //! What each group of commands does.
 
+pub(crate) mod accounts;
 pub(crate) mod backup;
 mod change;
 pub(crate) mod cluster;
+pub(crate) mod doctor;
 mod handover;
 pub(crate) mod init;
 pub(crate) mod mysql;
+pub(crate) mod perf;
 pub(crate) mod raft;
 pub(crate) mod rebuild;
+pub(crate) mod shell;
 pub(crate) mod switchover;
+pub(crate) mod top;
 pub(crate) mod version;
 pub(crate) mod xenon;
 
