@@ -514,10 +514,43 @@ pub(crate) enum XenonCommand {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use proptest::strategy::Strategy;
 
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    proptest::proptest! {
+        /// Whatever is typed: understood, or refused with 2 and a sentence.
+        #[test]
+        fn no_words_do_harm(words in proptest::collection::vec(
+            proptest::prop_oneof![
+                proptest::sample::select(vec![
+                    "cluster", "raft", "mysql", "xenon", "perf", "doctor", "top", "init", "man", "status", "switchover",
+                    "createuser", "createuserwithgrants", "sysvar", "quickstack", "json", "add", "set", "backup", "--at",
+                    "--wait", "--ssl", "--privs", "--user", "-o", "-c", "--output=json", "--priority", "--", "-", "=",
+                    "+1m", "YES", "%", "0", "-1", "99999999999999999999", "--vip", "--nodes", "--interval",
+                ]).prop_map(str::to_owned),
+                "\\PC{0,12}",
+            ],
+            0..8,
+        )) {
+            let line = std::iter::once("xenoncli".to_owned()).chain(words);
+            if let Err(error) = Arguments::try_parse_from(line) {
+                proptest::prop_assert!(matches!(error.exit_code(), 0 | 2));
+                proptest::prop_assert!(!error.to_string().is_empty());
+            }
+        }
+
+        /// The same for the texts inside of arguments.
+        #[test]
+        fn no_text_does_harm(text in "\\PC{0,40}") {
+            let _ = crate::when::parse(&text);
+            let _ = xenon_api::parse_set(&text);
+            let _ = xenon_api::parse_set(&format!("SET GLOBAL {text}"));
+            let _ = xenon_api::check_privileges(&text, "*", "*");
+        }
     }
 
     #[test]

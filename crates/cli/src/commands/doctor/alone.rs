@@ -13,15 +13,7 @@ fn finding(node: &NodeId, check: &str, level: Level, text: String, cure: &str) -
 pub(super) fn unreached(node: &NodeId, failure: &Failure) -> Vec<Finding> {
     let cure = failure.cure_text().unwrap_or("start its agent, and repeat the check-up");
     let why = "its agent does not answer, and it is the agent that looks";
-    let unknown = |check: &str| {
-        finding(
-            node,
-            check,
-            Level::Unknown,
-            format!("not looked at: {why}"),
-            "start the agent, and repeat the check-up",
-        )
-    };
+    let unknown = |check: &str| finding(node, check, Level::Unknown, format!("not looked at: {why}"), "");
     vec![
         finding(node, "agent", Level::Error, failure.what().to_owned(), cure),
         unknown("server"),
