@@ -161,7 +161,7 @@ pub enum Request {
     Stacks {
         /// What is to look.
         tool: StackTool,
-        /// A tool may stop the server of a leader, too, for as long as it looks.
+        /// A tool may stop a server that clients wait for, too, for as long as it looks.
         may_stop: bool,
     },
     /// How this node is, and how it reaches the others.

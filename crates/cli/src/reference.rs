@@ -134,7 +134,7 @@ mod tests {
             if is_leaf && !text.contains("Example") {
                 without.push(name.to_owned());
             }
-            for sub in command.get_subcommands() {
+            for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
                 look(sub, &format!("{name} {}", sub.get_name()), without);
             }
         }

@@ -120,11 +120,27 @@ fn span(text: &str) -> Option<SignedDuration> {
 mod tests {
     use super::*;
 
+    /// Central European time by its rule: not every machine that runs tests has a database of time zones.
+    fn at_clock(time: &str) -> Zoned {
+        let zone = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a rule");
+        time.parse::<Timestamp>().expect("a time").to_zoned(zone)
+    }
+
     fn now() -> Zoned {
-        "2026-11-28T08:30:00+01:00[Europe/Berlin]"
-            .parse()
-            .or_else(|_| "2026-11-28T08:30:00+00:00[UTC]".parse())
-            .expect("a time")
+        at_clock("2026-11-28T08:30:00+01:00")
+    }
+
+    #[test]
+    fn when_clocks_are_changed() {
+        for (now, text) in
+            [("2026-10-24T12:00:00+02:00", "tomorrow 02:30"), ("2026-03-28T12:00:00+01:00", "tomorrow 02:30")]
+        {
+            let error = parse_at(text, &at_clock(now)).expect_err(text);
+            assert!(error.contains("clocks are changed"), "{error}");
+        }
+        let now = at_clock("2026-10-24T12:00:00+02:00");
+        let when = parse_at("tomorrow 12:00", &now).expect("noon");
+        assert_eq!(when.left_at(now.timestamp()).as_secs(), 25 * 3600);
     }
 
     #[test]

@@ -26,6 +26,8 @@ const PEER: Duration = Duration::from_secs(2);
 const SERVER: Duration = Duration::from_secs(4);
 /// How long disks and names may take: a network disk that hangs, a DNS that does not answer.
 const HOST: Duration = Duration::from_secs(6);
+/// So many round trips to each.
+const PINGS: u32 = 5;
 /// Nodes asked at once, and at all.
 const AT_ONCE: usize = 16;
 const PEERS: usize = 600;
@@ -218,10 +220,8 @@ impl Order {
                 return found;
             }
         };
-        let begun = Instant::now();
-        match self.ask(peer, Request::Ping).await {
-            Ok(_) => {
-                let ms = begun.elapsed().as_secs_f64() * 1000.0;
+        match self.round_trip(peer).await {
+            Ok(ms) => {
                 let text = format!("{peer}: its agent answers in {ms:.1} ms");
                 let heartbeat = self.config.timers().heartbeat_ms;
                 if ms * 2.0 < f64::from(u32::try_from(heartbeat).unwrap_or(u32::MAX)) {
@@ -240,6 +240,17 @@ impl Order {
         }
         self.reach_server(peer, &status, &mut found).await;
         found
+    }
+
+    /// The shortest of some: a check-up makes hosts busy itself. Milliseconds.
+    async fn round_trip(&self, peer: &NodeId) -> Result<f64, String> {
+        let mut shortest = f64::INFINITY;
+        for _ in 0..PINGS {
+            let begun = Instant::now();
+            self.ask(peer, Request::Ping).await?;
+            shortest = shortest.min(begun.elapsed().as_secs_f64() * 1000.0);
+        }
+        Ok(shortest)
     }
 
     async fn reach_server(&self, peer: &NodeId, status: &NodeStatus, found: &mut Findings) {

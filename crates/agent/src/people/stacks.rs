@@ -1,8 +1,9 @@
 //! `perf quickstack`: what every thread of mysqld is doing.
 //!
 //! A tool that reads stacks stops the process for as long as it reads. A primary that stands still for two missed probes is a
-//! hung one, and another takes over (L6). So a leader's server is looked at through `/proc` alone, which stops nothing, unless
-//! whoever asks says otherwise; and every tool has a bound, after which it is ended and the server goes on.
+//! hung one, and another takes over (L6); and where there are two voters with data only, a primary's commits wait for the other
+//! one. Such servers are looked at through `/proc` alone, which stops nothing, unless whoever asks says otherwise; and every tool
+//! has a bound, after which it is ended and the server goes on.
 
 use super::{busy, frames, no};
 use crate::agent::Agent;
@@ -18,10 +19,10 @@ use xenon_api::{Reply, Response, StackTool, Stacks, ThreadStack};
 use xenon_election::State;
 use xenon_mysql::{Door, ServerThread};
 
-/// How long a tool may take at a server that does not lead.
+/// How long a tool may take at a server that nobody waits for.
 const TOOL: Duration = Duration::from_secs(15);
-/// And at a leader's: below the deadline of a probe.
-const TOOL_AT_LEADER: Duration = Duration::from_millis(800);
+/// And at one that clients wait for: below the deadline of a probe.
+const TOOL_AT_NEEDED: Duration = Duration::from_millis(800);
 /// How long the server may take to name its threads.
 const NAMES: Duration = Duration::from_secs(2);
 /// So much of a tool's output is read, bytes.
@@ -43,15 +44,21 @@ impl Agent {
                 no("mysqld does not run, or is not known to the agent", "xenoncli mysql start"),
             );
         };
-        let leads = self.core.state() == State::Leader;
-        if leads && !may_stop && !matches!(tool, StackTool::Auto | StackTool::Proc) {
+        let voters = self.core.record().config.as_ref().map_or(0, |config| config.data_voters().count());
+        let whose = if self.core.state() == State::Leader {
+            Some("it is the primary's")
+        } else {
+            // It is the only one that acknowledges.
+            (voters == 2).then_some("the primary's commits wait for it")
+        };
+        if let Some(whose) = whose
+            && !may_stop
+            && !matches!(tool, StackTool::Auto | StackTool::Proc)
+        {
             return refuse(
                 reply,
                 no(
-                    format!(
-                        "{} would stop this node's server while it looks, and it is the primary's",
-                        tool.word()
-                    ),
+                    format!("{} would stop this node's server while it looks, and {whose}", tool.word()),
                     "leave --tool out, which stops nothing; or take the stop, at most 0.8 s: --stop",
                 ),
             );
@@ -60,8 +67,11 @@ impl Agent {
             return refuse(reply, busy("somebody looks at the stacks already"));
         };
         let (door, pid) = (self.means.door.clone(), mysqld.pid());
-        let choice =
-            Choice { tool, only_proc: leads && !may_stop, bound: if leads { TOOL_AT_LEADER } else { TOOL } };
+        let choice = Choice {
+            tool,
+            only_proc: whose.is_some() && !may_stop,
+            bound: if whose.is_some() { TOOL_AT_NEEDED } else { TOOL },
+        };
         tokio::spawn(async move {
             let answer = match look(&door, pid, choice).await {
                 Ok(stacks) => Reply::Ok(Response::Stacks(Box::new(stacks))),
@@ -135,7 +145,7 @@ fn choose(choice: &Choice) -> Result<(StackTool, Option<PathBuf>, String), (Stri
     match choice.tool {
         StackTool::Proc => Ok((StackTool::Proc, None, String::new())),
         StackTool::Auto if choice.only_proc => {
-            let note = "the primary's server is not stopped: only /proc was looked at; for stacks of functions: --stop, \
+            let note = "clients wait for this server, so it is not stopped: only /proc was looked at; for stacks of functions: --stop, \
                         which stops it for at most 0.8 s";
             Ok((StackTool::Proc, None, note.to_owned()))
         }

@@ -114,8 +114,9 @@ pub(crate) enum PerfCommand {
     /// What every thread of mysqld is doing: its stack, and what it serves.
     #[command(after_help = "Examples:\n  xenoncli perf quickstack\n  xenoncli perf quickstack json\n  \
         xenoncli perf quickstack --tool eu-stack --stop\n\n\
-        A tool stops the server while it looks. On a leader's node nothing does unless --stop is given, and then for at most \
-        0.8 s; elsewhere for at most 15 s. Statements' texts are never shown.\n\n\
+        A tool stops the server while it looks. Where clients wait for it (the primary's, and a replica that is the only one to \
+        acknowledge) nothing does unless --stop is given, and then for at most 0.8 s; elsewhere for at most 15 s. Statements' texts are \
+        never shown.\n\n\
         JSON: {pid, tool, note, took_ms, cut, threads:[{tid, name, state, wait, session, frames}]}")]
     Quickstack {
         #[command(flatten)]
@@ -123,7 +124,7 @@ pub(crate) enum PerfCommand {
         /// What is to look.
         #[arg(long, value_enum, default_value_t = ToolWord::Auto)]
         tool: ToolWord,
-        /// Stop the server for a moment even if it is the primary's.
+        /// Stop the server for a moment even if clients wait for it.
         #[arg(long)]
         stop: bool,
     },
