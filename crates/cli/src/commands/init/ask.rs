@@ -1,7 +1,7 @@
 //! `init` as a short conversation: on a terminal, when the flags leave out what only a person can say.
 
 use super::InitArguments;
-use super::found::Found;
+use super::found::{self, Found};
 use crate::failure::{Failure, Outcome};
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
@@ -98,10 +98,14 @@ pub(super) fn fill(
             false => Err("an absolute path, such as /etc/my.cnf".to_owned()),
         }
     })?;
+    // What was found belongs to the server of that file; of another one only its own file tells.
+    let is_found = found.defaults_file.as_ref().is_none_or(|file| *file == arguments.defaults_file);
+    let other = found::of_file(&arguments.defaults_file);
+    let server = if is_found { found } else { &other };
     if !arguments.defaults_file.is_file() {
         talk.say("  there is no such file yet: make it before the agent starts")?;
     }
-    let proposed = found.datadir.as_ref().map(|path| path.display().to_string());
+    let proposed = server.datadir.as_ref().map(|path| path.display().to_string());
     arguments.datadir = talk.ask(
         "Its data folder (- leaves it to the server to say)",
         proposed.as_deref().unwrap_or("-"),
@@ -111,11 +115,11 @@ pub(super) fn fill(
             _ => Err("an absolute path, such as /var/lib/mysql".to_owned()),
         },
     )?;
-    arguments.socket = arguments.socket.or_else(|| found.socket.clone());
-    if let Some(port) = found.port {
+    arguments.socket = arguments.socket.or_else(|| server.socket.clone());
+    if let Some(port) = server.port {
         arguments.mysql_port = port;
     }
-    if let Some(basedir) = &found.basedir {
+    if let Some(basedir) = &server.basedir {
         arguments.basedir.clone_from(basedir);
     }
     let proposed = arguments.mysqluser.clone();

@@ -33,15 +33,29 @@ pub(super) fn look() -> Found {
     if found.defaults_file.is_none() {
         found.defaults_file = OPTION_FILES.iter().map(PathBuf::from).find(|path| path.is_file());
     }
-    if let Some(file) = found.defaults_file.clone() {
-        let text = read(&file);
-        found.datadir = found.datadir.or_else(|| option(&text, "datadir").map(PathBuf::from));
-        found.socket = found.socket.or_else(|| option(&text, "socket").map(PathBuf::from));
-        found.port = found.port.or_else(|| option(&text, "port")?.parse().ok());
-        found.basedir = found.basedir.or_else(|| option(&text, "basedir").map(PathBuf::from));
+    if let Some(file) = &found.defaults_file {
+        let said = of_file(file);
+        found.datadir = found.datadir.or(said.datadir);
+        found.socket = found.socket.or(said.socket);
+        found.port = found.port.or(said.port);
+        found.basedir = found.basedir.or(said.basedir);
     }
     found.address = own_address();
     found
+}
+
+/// What an option file says of its server.
+pub(super) fn of_file(file: &Path) -> Found {
+    let text = read(file);
+    let path = |name: &str| option(&text, name).map(PathBuf::from);
+    Found {
+        address: None,
+        defaults_file: Some(file.to_owned()),
+        datadir: path("datadir"),
+        socket: path("socket"),
+        port: option(&text, "port").and_then(|port| port.parse().ok()),
+        basedir: path("basedir"),
+    }
 }
 
 fn read(file: &Path) -> String {
