@@ -27,7 +27,7 @@ WITH_MARIADB = MARIADB_BASEDIR=$$(scripts/mariadb basedir || true) && export MAR
 WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
 
 .DEFAULT_GOAL := help
-.PHONY: help play test nightly chaos lint bench model sim sim-scale fuzz setup clean-cache
+.PHONY: help play test nightly chaos api-fuzz lint deb bench model sim sim-scale fuzz setup clean-cache
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,7 +49,7 @@ test: setup ## Run every test, real servers included
 nightly: setup ## Tell every story of faults on real servers, then break one cluster for an hour (MINUTES=…)
 	@$(WITH_MYSQL) && $(WITH_MARIADB) && \
 	cargo build --profile $(PROFILE) --workspace --bins --tests && \
-	timeout --foreground 5400 cargo nextest run -p xenon-tests -p xenon-mysql --cargo-profile $(PROFILE) --profile nightly && \
+	timeout --foreground 5400 cargo nextest run --workspace --cargo-profile $(PROFILE) --profile nightly && \
 	'$(BIN_DIR)/chaos' --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 chaos: setup ## Break a cluster of real servers in every way, in the order of a seed (MINUTES=… SEED=…)
@@ -57,13 +57,21 @@ chaos: setup ## Break a cluster of real servers in every way, in the order of a 
 	cargo build --profile $(PROFILE) --workspace --bins && \
 	exec '$(BIN_DIR)/chaos' --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+api-fuzz: setup ## Throw generated requests at the HTTP API of a real agent, and check its answers against openapi.json
+	@cargo build --profile $(PROFILE) -p xenon-agent && \
+	XENON_BIN_DIR='$(BIN_DIR)' scripts/schemathesis $(ARGS)
+
 lint: ## Check format, clippy's findings, the purity of the deciding crates, and the scripts
 	@scripts/setup lint
 	cargo fmt --all --check
-	shellcheck $$(grep -lE '^#!.*(bash|/sh)' scripts/* tests/tools/* .ci/run)
+	shellcheck $$(grep -lE '^#!.*(bash|/sh)' scripts/* tests/tools/* packaging/* packaging/debian/* .ci/run)
 	scripts/check-purity --self-test
 	scripts/check-purity
 	cargo clippy --workspace --all-targets -- -D warnings
+
+deb: ## Build the Debian package (PROFILE=dev: quickly, not optimised)
+	@scripts/setup deb
+	@PROFILE=$(if $(filter file,$(origin PROFILE)),release,$(PROFILE)) packaging/build
 
 bench model sim sim-scale: override PROFILE = release
 

@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Five of its files are others here: `hands` has no disks to copy to, `people` serves nobody, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Six of its files are others here: `hands` has no disks to copy to, `http` hears nobody, `people` serves nobody, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -33,6 +33,7 @@ mod faults;
 mod hands;
 #[path = "../../crates/agent/src/hooks.rs"]
 mod hooks;
+mod http;
 #[path = "../../crates/agent/src/input.rs"]
 mod input;
 #[path = "../../crates/agent/src/legacy.rs"]
@@ -41,6 +42,9 @@ mod legacy;
 mod life;
 #[path = "../../crates/agent/src/local.rs"]
 mod local;
+#[path = "../../crates/agent/src/metrics/mod.rs"]
+#[allow(dead_code, reason = "nobody asks for a page here")]
+mod metrics;
 #[path = "../../crates/agent/src/mysqld.rs"]
 mod mysqld;
 #[path = "../../crates/agent/src/observer.rs"]
@@ -69,10 +73,15 @@ mod store;
 pub mod story;
 #[path = "../../crates/agent/src/streams.rs"]
 mod streams;
+#[path = "../../crates/agent/src/supervisor.rs"]
+mod supervisor;
 #[path = "../../crates/agent/src/switchover.rs"]
 mod switchover;
 #[path = "../../crates/agent/src/tail.rs"]
 mod tail;
+#[path = "../../crates/agent/src/tally.rs"]
+#[allow(dead_code, reason = "read by the metrics, which are left out")]
+mod tally;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

@@ -1,7 +1,7 @@
 //! In place of the agent's `saver.rs`: the same file, the same bytes, written where the caller stands. Virtual time does
 //! not wait for a thread.
 
-use crate::store::{StoreError, write_both};
+use crate::store::{Pair, StoreError};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,14 +18,19 @@ impl Saver {
         Ok(Saver { path, file })
     }
 
-    pub(crate) async fn save(&self, bytes: Vec<u8>, deadline: Duration) -> Result<(), StoreError> {
+    pub(crate) async fn save(
+        &self,
+        pair: Pair,
+        bytes: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<(), StoreError> {
         // A real save is a wait, in which other tasks run and a crash may come.
         let disk = tokio::time::sleep(Duration::from_millis(1));
         tokio::time::timeout(deadline, disk).await.map_err(|_| StoreError::Stalled {
             path: self.path.clone(),
             after_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
         })?;
-        write_both(&self.file, &bytes).map_err(|source| StoreError::Io {
+        pair.write(&self.file, &bytes).map_err(|source| StoreError::Io {
             doing: "write",
             path: self.path.clone(),
             source,

@@ -1,6 +1,7 @@
 //! What the stories on real servers share: a cluster that serves, a client that writes, and the end of every story.
 
 mod hosts;
+pub mod http;
 mod rebuilding;
 mod tails;
 mod told;

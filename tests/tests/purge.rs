@@ -113,7 +113,7 @@ async fn binlogs_go_on_all_nodes_and_a_replica_that_is_gone_holds_them() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_gone_for_too_long_is_warned_of_let_go_and_needs_a_rebuild() -> Result<()> {
+async fn nightly_one_that_is_gone_for_too_long_is_warned_of_let_go_and_needs_a_rebuild() -> Result<()> {
     let (story, leader) = Story::begin_with(purging(3, 6_000)?, COMES_UP).await?;
     let (replica, other) = ((leader + 1) % 3, (leader + 2) % 3);
     story.rejoin(Rejoin::Ask).await?;
@@ -149,7 +149,7 @@ async fn one_that_is_gone_for_too_long_is_warned_of_let_go_and_needs_a_rebuild()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_node_holds_too_and_a_new_leader_goes_on() -> Result<()> {
+async fn nightly_an_idle_node_holds_too_and_a_new_leader_goes_on() -> Result<()> {
     let cluster = LocalCluster::create(purging(3, DAY_MS)?)?;
     let leader = cluster.serve(COMES_UP).await?;
     // Nobody has written yet, so that no binlog is gone that a fresh node needs.

@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invalid_node_by_hand() -> Result<()> {
+async fn nightly_an_invalid_node_by_hand() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     story.rejoin(Rejoin::Ask).await?;
     let (node, donor) = ((leader + 1) % 3, (leader + 2) % 3);
@@ -99,7 +99,7 @@ async fn a_replica_whose_data_folder_is_deleted_under_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_primary_whose_data_folder_is_lost_while_its_host_was_down() -> Result<()> {
+async fn nightly_a_primary_whose_data_folder_is_lost_while_its_host_was_down() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     story.cluster.switch_off(leader)?;
     let at = Instant::now();

@@ -153,7 +153,7 @@ async fn a_copy_that_does_not_start() -> Result<()> {
 }
 
 #[test]
-fn the_network_is_cut_while_it_copies() -> Result<()> {
+fn nightly_the_network_is_cut_while_it_copies() -> Result<()> {
     on_hosts(3, async |mut story, leader| {
         let node = (leader + 1) % 3;
         let cut = Fault::Cut(node, Way::Both, Reach::Nodes);
@@ -170,7 +170,7 @@ fn the_network_is_cut_while_it_copies() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_disk_fills_while_it_copies() -> Result<()> {
+async fn nightly_the_disk_fills_while_it_copies() -> Result<()> {
     if std::fs::File::options().write(true).open("/dev/loop-control").is_err() {
         eprintln!("SKIPPED: disks of their own need root and loop devices");
         return Ok(());

@@ -156,7 +156,7 @@ async fn what_the_primary_of_two_had_alone_is_fetched_from_its_disk() -> Result<
 /// The agent of the dead primary is killed in the middle of it: a part is not taken for the whole, and when it is back the
 /// rest is fetched.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rescue_that_is_cut_off_begins_anew() -> Result<()> {
+async fn nightly_a_rescue_that_is_cut_off_begins_anew() -> Result<()> {
     let (cluster, dead, replica) = alone_and_dead(async |sql| {
         sql.run("CREATE TABLE app.u (id INT PRIMARY KEY)", CALL).await?;
         for id in 10..22 {

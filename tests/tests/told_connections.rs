@@ -85,7 +85,7 @@ async fn an_agent_whose_sessions_were_ended_comes_in_by_the_administrative_door(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_primary_into_which_nobody_can_look_is_ended() -> Result<()> {
+async fn nightly_an_old_primary_into_which_nobody_can_look_is_ended() -> Result<()> {
     let mut options = options(3)?;
     options.server_lines.push("max-connections=40".to_owned());
     let (mut story, leader) = Story::begin_with(options, COMES_UP).await?;

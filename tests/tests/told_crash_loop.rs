@@ -11,7 +11,7 @@ use xenon_tests::{Story, strike};
 const SEEN: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_replica_is_named_and_ended_by_an_operator() -> Result<()> {
+async fn nightly_of_a_replica_is_named_and_ended_by_an_operator() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let replica = (leader + 1) % 3;
     let node = story.cluster.node(replica)?;

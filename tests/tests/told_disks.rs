@@ -79,12 +79,12 @@ async fn of_a_replica(damage: Damage, says: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_one_under_a_replica() -> Result<()> {
+async fn nightly_a_full_one_under_a_replica() -> Result<()> {
     of_a_replica(Damage::Full, "is full").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stalled_one_under_a_replica() -> Result<()> {
+async fn nightly_a_stalled_one_under_a_replica() -> Result<()> {
     of_a_replica(Damage::Stalled, "stalls").await
 }
 

@@ -9,7 +9,7 @@ use xenon_tests::{SERVES_AGAIN, Story, at_most, strike};
 const SEEN: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_an_old_primary_is_ended_and_it_comes_back() -> Result<()> {
+async fn nightly_of_an_old_primary_is_ended_and_it_comes_back() -> Result<()> {
     let (story, leader) = Story::begin(3).await?;
     let mysqld = story.cluster.mysqld(leader)?;
     let fault = strike(mysqld, Signal::STOP)?;

@@ -36,7 +36,7 @@ impl HeldThread {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hands_over_and_the_wedged_one_harms_nobody() -> Result<()> {
+async fn nightly_hands_over_and_the_wedged_one_harms_nobody() -> Result<()> {
     let mut options = options(3)?;
     // Commits wait for those threads instead of writing the log themselves.
     options.server_lines.push("innodb-log-writer-threads=ON".to_owned());

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
+use crate::http::Outlet;
 use crate::input::Input;
 use crate::life::LifeNote;
 use crate::local::Local;
@@ -14,7 +15,9 @@ use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::store::Store;
+use crate::supervisor::Supervisor;
 use crate::switchover::Wanted;
+use crate::tally::Tally;
 use crate::worker::Means;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,6 +68,8 @@ pub(crate) struct Agent {
     /// What people look at and change beside the agent's own work.
     pub(crate) people: People,
     pub(crate) counters: Counters,
+    pub(crate) tally: Tally,
+    pub(crate) supervisor: Supervisor,
     pub(crate) began: Instant,
     pub(crate) state: (State, Instant),
     /// Of the last message, for answers of a node that has no cluster yet.
@@ -77,11 +82,14 @@ pub(crate) struct Agent {
     pub(crate) stopping: Option<Instant>,
     /// Until when, and when next, a handover is asked for that was refused.
     pub(crate) stop_again: Option<(Instant, Instant)>,
+    /// Where the HTTP API sees how this node is; `None` when it is off.
+    pub(crate) http: Option<Outlet>,
 }
 
 impl Agent {
     /// Runs until SIGTERM or SIGINT.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
+        self.supervisor.ready();
         loop {
             let again = self.stop_again.map(|(_, next)| next);
             let wake = [
@@ -91,7 +99,9 @@ impl Agent {
                 self.purge.wake_at(),
                 self.watch.sleepers.wake_at(),
                 self.stopping,
+                self.supervisor.wake_at(),
                 again,
+                self.http.as_ref().map(Outlet::wake_at),
             ]
             .into_iter()
             .flatten()
@@ -111,6 +121,7 @@ impl Agent {
             }
             self.after().await;
             if self.may_stop() {
+                self.supervisor.stopping();
                 return;
             }
         }
@@ -120,6 +131,8 @@ impl Agent {
         match input {
             Input::Peer(envelope) => self.on_peer(envelope).await,
             Input::Call { call, reply } => self.on_call(call, reply).await,
+            // Whoever asked may be gone.
+            Input::Measure { reply } => drop(reply.send(Box::new(self.measured()))),
             Input::Stream { request, reply } => self.on_stream_request(request, reply),
             Input::Looked { began, result } => self.on_looked(began, *result).await,
             Input::Probed { began, probe, detail } => self.on_probed(began, probe, &detail).await,
@@ -170,6 +183,9 @@ impl Agent {
             self.count_state(state);
             self.state = (state, Instant::now());
         }
+        self.count_turn();
+        self.tell_supervisor();
+        self.publish();
     }
 
     fn count_state(&mut self, state: State) {
@@ -250,6 +266,7 @@ impl Agent {
     /// A sentence of the core to the log.
     pub(crate) fn tell(&mut self, note: Note) {
         use EventKind as Kind;
+        self.tally.on_note(&note);
         let (kind, text) = match note {
             Note::AskingPreVotes { term, why } => {
                 self.events.story_begins(&why);

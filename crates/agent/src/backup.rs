@@ -57,6 +57,11 @@ impl Backups {
         self.job.as_ref().is_some_and(|job| job.status.is_active())
     }
 
+    /// When the last one began, milliseconds since 1970, and how it stands.
+    pub(crate) fn outcome(&self) -> Option<(u64, JobState)> {
+        self.job.as_ref().map(|job| (job.status.started_unix_ms, job.status.state))
+    }
+
     pub(crate) fn status(&self) -> Option<JobStatus> {
         let job = self.job.as_ref()?;
         let mut status = job.status.clone();

@@ -15,8 +15,10 @@ use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
 use crate::signals::Signals;
 use crate::store::Store;
+use crate::supervisor::Supervisor;
+use crate::tally::Tally;
 use crate::worker::Means;
-use crate::{legacy, mysqld, observer, peers};
+use crate::{http, legacy, mysqld, observer, peers};
 use anyhow::{Context, anyhow};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -167,6 +169,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
             None
         }
     };
+    let http = http::start(&config, inputs.clone(), client.clone());
     let mut agent = Agent {
         config_path: path.display().to_string(),
         core,
@@ -190,6 +193,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         donations: Arc::new(Semaphore::new(1)),
         people: People::default(),
         counters: Counters::default(),
+        tally: Tally::default(),
+        supervisor: Supervisor::of_environment(),
         began: Instant::now(),
         state: (xenon_election::State::Follower, Instant::now()),
         heard_cluster: None,
@@ -197,6 +202,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         switchover: None,
         stopping: None,
         stop_again: None,
+        http,
         config,
     };
     if let Some(mysqld) = found {

@@ -78,6 +78,11 @@ impl Clock {
         self.armed.values().min().copied()
     }
 
+    /// L1: when leadership ends unless a majority confirms it before; `None` when nothing ends it.
+    pub(crate) fn lease_until(&self) -> Option<Instant> {
+        self.armed.get(&Timer::Lease).copied()
+    }
+
     /// Takes one timer that has run out.
     pub(crate) fn pop(&mut self) -> Option<Timer> {
         let now = Instant::now();

@@ -66,7 +66,7 @@ impl Agent {
                     }
                 },
                 Effect::Direct(directive) => {
-                    let opens = matches!(directive, Directive::Lead { handed_over: true, .. });
+                    let opens = matches!(directive, Directive::Lead { handed_over: Some(_), .. });
                     self.direct(directive);
                     if opens {
                         // Clients wait for it, and not for what is saved meanwhile.
@@ -105,6 +105,7 @@ impl Agent {
             self.clock.round_sent(*term, *round);
         }
         self.hold_for_asker(&message);
+        self.tally.on_sent(&message);
         let cluster = self.core.record().config.as_ref().map(|config| config.cluster);
         let cluster = cluster.or(self.heard_cluster).unwrap_or_default();
         let envelope = Envelope { version: PROTOCOL_VERSION, from: self.core.id().clone(), cluster, message };
@@ -150,6 +151,7 @@ impl Agent {
             .is_some_and(|config| config.members.contains_key(&envelope.from))
         {
             self.heard.insert(envelope.from.clone(), Instant::now());
+            self.tally.on_received(&envelope.message);
         }
         self.heard_cluster = Some(envelope.cluster);
         let Envelope { from, cluster, message, .. } = envelope;

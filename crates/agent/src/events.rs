@@ -1,6 +1,6 @@
 //! What happened: one sentence each, to the log and to a bounded list that operators read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
@@ -31,6 +31,8 @@ struct Inner {
 #[derive(Default)]
 struct Log {
     last_seq: u64,
+    /// Of all events since the start, by the kind's word.
+    counts: BTreeMap<&'static str, u64>,
     events: VecDeque<Event>,
     story: Option<Story>,
     last_promotion: Option<TimingStatus>,
@@ -60,6 +62,7 @@ impl Events {
         let event = {
             let mut log = self.log();
             log.last_seq += 1;
+            *log.counts.entry(kind.word()).or_default() += 1;
             let now = Instant::now();
             if log.story.as_ref().is_some_and(|story| now - story.last > STORY_IDLE) {
                 log.story = None;
@@ -125,6 +128,16 @@ impl Events {
     /// It is over without a promotion here.
     pub(crate) fn story_ends(&self) {
         self.log().story = None;
+    }
+
+    /// How many there were of each kind.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.log().counts.clone()
+    }
+
+    /// When the agent started, milliseconds since 1970.
+    pub(crate) fn started_unix_ms(&self) -> u64 {
+        self.inner.started_unix_ms
     }
 
     pub(crate) fn last_promotion(&self) -> Option<TimingStatus> {

@@ -3,6 +3,7 @@
 use crate::disk::DiskNews;
 use crate::donation::Given;
 use crate::hooks::HookFailure;
+use crate::metrics::Measured;
 use crate::rebuild::News;
 use crate::rewind::RewindNews;
 use crate::tail::Served;
@@ -25,6 +26,8 @@ pub(crate) enum Input {
     Peer(Envelope),
     /// A call of the command line.
     Call { call: Call, reply: oneshot::Sender<Reply> },
+    /// Somebody wants a page of metrics.
+    Measure { reply: oneshot::Sender<Box<Measured>> },
     /// A member asks for a stream; the channel has proved who it is. The answer is the stream, or why not.
     Stream { request: StreamRequest, reply: oneshot::Sender<Result<StreamedAnswer, String>> },
     /// A look at the server has ended. `began`: what was changed later is not in it.

@@ -37,6 +37,8 @@ pub(crate) struct Local {
     pub(crate) role: Role,
     pub(crate) server: Option<ServerState>,
     pub(crate) look_error: String,
+    /// When the server was seen last.
+    pub(crate) looked: Option<Instant>,
     /// The core must not be told of the server before a look shows that the fence stands, or that the new W is
     /// in force: what was seen before may have grown until then (F2, C1).
     pub(crate) untold: bool,
@@ -167,6 +169,7 @@ impl Local {
             role: Role::Hold,
             server: None,
             look_error: String::new(),
+            looked: None,
             untold: false,
             stale: false,
             stuck_since: now,
@@ -556,6 +559,7 @@ impl Agent {
         self.local.look_again = soon.then(|| Instant::now() + LOOK_AGAIN);
         self.local.stale = false;
         self.local.server = Some(state);
+        self.local.looked = Some(Instant::now());
         if self.local.untold {
             // This look began after the role was taken; does it show that the role's first duty is done?
             let duty = |step: &Step| {

@@ -404,6 +404,8 @@ impl Agent {
         if state.server_uuid == rewind.new_server_uuid {
             let kept = state.executed.intersect(&rewind.gtids);
             let lost = rewind.expected.subtract(&state.executed);
+            let outcome = if kept.is_empty() && lost.is_empty() { "done" } else { "failed" };
+            *self.tally.rewinds.entry(outcome).or_default() += 1;
             match (kept.is_empty(), lost.is_empty()) {
                 (true, true) => self.events.push(
                     EventKind::Mysqld,
@@ -419,6 +421,7 @@ impl Agent {
             }
         } else {
             let found = state.server_uuid;
+            *self.tally.rewinds.entry("failed").or_default() += 1;
             self.tell_failed(format!(
                 "a rewind was begun, and the server that runs has server_uuid {found}: it is given up"
             ));

@@ -1,6 +1,6 @@
 //! The thread that writes the record: a stalled disk stalls its caller, and the agent must go on to say so.
 
-use crate::store::{StoreError, write_both};
+use crate::store::{Pair, StoreError};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 const QUEUE: usize = 4;
 
 struct Save {
+    pair: Pair,
     bytes: Vec<u8>,
     done: oneshot::Sender<io::Result<()>>,
 }
@@ -28,7 +29,7 @@ impl Saver {
         let write = move || {
             while let Ok(save) = queue.recv() {
                 // The receiver may have given up: then the write still matters, for it may hold a vote.
-                let _ = save.done.send(write_both(&file, &save.bytes));
+                let _ = save.done.send(save.pair.write(&file, &save.bytes));
             }
         };
         match std::thread::Builder::new().name("record".to_owned()).spawn(write) {
@@ -37,14 +38,19 @@ impl Saver {
         }
     }
 
-    /// S1: returns only when the bytes are on disk, in both slots.
-    pub(crate) async fn save(&self, bytes: Vec<u8>, deadline: Duration) -> Result<(), StoreError> {
+    /// S1: returns only when the bytes are on disk, in both slots of the pair.
+    pub(crate) async fn save(
+        &self,
+        pair: Pair,
+        bytes: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
         let stalled = || StoreError::Stalled {
             path: self.path.clone(),
             after_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
         };
-        self.saves.try_send(Save { bytes, done }).map_err(|_| stalled())?;
+        self.saves.try_send(Save { pair, bytes, done }).map_err(|_| stalled())?;
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(source))) => Err(StoreError::Io { doing: "write", path: self.path.clone(), source }),

@@ -67,8 +67,9 @@ impl Agent {
                 .to_owned()
         });
         let rebuild = self.rebuild.auto.trouble();
+        let http = self.http.as_ref().and_then(crate::http::Outlet::trouble);
         let lasting = self.local.troubles.iter().cloned().chain(self.purge.troubles());
-        [degraded, doubt, paused, rebuild].into_iter().flatten().chain(lasting).collect()
+        [degraded, doubt, paused, rebuild, http].into_iter().flatten().chain(lasting).collect()
     }
 
     /// In the words of the Go tool's table.
@@ -144,6 +145,7 @@ fn replication_status(replication: &Replication) -> ReplicationStatus {
         source_log_file: replication.source_log_file.clone(),
         read_source_log_pos: replication.read_source_log_pos,
         seconds_behind: replication.seconds_behind,
+        lag_us: replication.lag_us,
         last_error,
     }
 }

@@ -179,6 +179,7 @@ impl Agent {
             What::Rescued { ticket, result } => {
                 let result = result.map(|rescued| {
                     let Rescued { transactions, bytes } = rescued;
+                    self.tally.rescued_transactions += transactions;
                     let what = format!("rescued {transactions} transactions, {bytes} bytes");
                     self.events.phase(&what);
                     self.events.push(EventKind::Election, format!("{what}: all of them are executed here"));

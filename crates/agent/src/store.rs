@@ -1,8 +1,9 @@
 //! The durable record on disk (rules S1 and S2).
 //!
-//! One file of two fixed slots. A save writes the first slot, makes it durable, then the second: whatever
-//! moment a crash hits, one slot is whole, and it is either the record saved last or the one being saved
-//! (on which nothing depends yet). The file keeps its size for ever, so a full disk does not hinder a save.
+//! One file of four fixed slots, in two pairs that take turns. A save writes both slots of one pair and makes them
+//! durable together: whatever moment a crash hits, the other pair is whole and holds the record saved last, and on the one
+//! being saved nothing depends yet. Two copies of each, so that a slot that goes bad later is told from a save that was
+//! cut short (decision 4). The file keeps its size for ever, so a full disk does not hinder a save.
 
 use crate::saver::Saver;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,11 @@ const SLOT_BYTES: usize = 512 * 1024;
 /// Magic, format version, length, sequence number, checksum.
 const HEADER_BYTES: usize = 8 + 4 + 4 + 8 + 4;
 const MAGIC: &[u8; 8] = b"XENONREC";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// Of two slots, one pair: what agents before 0.1 wrote. Read once and written anew.
+const FORMAT_OF_ONE_PAIR: u32 = 1;
+/// Slots in the file.
+const SLOTS: u64 = 4;
 
 /// Why the record cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +38,7 @@ pub(crate) enum StoreError {
     /// Another agent has it.
     #[error("{path} is in use by another agent; is one running for this folder (raft.meta-datadir) already?")]
     Locked { path: PathBuf },
-    /// Neither slot is whole.
+    /// No slot can be trusted.
     #[error(
         "{path} is damaged ({detail}). The agent must not start as if it had never voted: restore the file, or, if \
          this node is to join anew, remove it from the cluster first (xenoncli cluster remove), then move the file away"
@@ -106,21 +111,27 @@ impl Store {
             if length > 0 && has_record(&file, &path)? {
                 return Err(StoreError::Damaged { path, detail: "it was cut short".to_owned() });
             }
-            prepare(&file).map_err(io_error("write"))?;
+            prepare(&file, 0).map_err(io_error("write"))?;
             File::open(folder)
                 .and_then(|folder| folder.sync_all())
                 .map_err(io_error("make durable the folder of"))?;
             (None, 0)
+        } else if length < SLOTS * SLOT_BYTES as u64 {
+            take_over(&file, &path)?
         } else {
             read_newest(&file, &path)?
         };
         Ok((Store { seq, saver: Saver::start(file, path)? }, record))
     }
 
-    /// S1: returns only when the record is on disk, in both slots.
+    /// S1: returns only when the record is on disk, in both slots of a pair.
     pub(crate) async fn save(&mut self, record: &Record, deadline: Duration) -> Result<(), StoreError> {
-        self.seq += 1;
-        self.saver.save(encode(record, self.seq)?, deadline).await
+        let seq = self.seq + 1;
+        // A save that fails may be on the disk in part, or will be. The next one takes the same turn and number: it must not
+        // touch the pair that is whole.
+        self.saver.save(Pair::of(seq), encode(record, seq)?, deadline).await?;
+        self.seq = seq;
+        Ok(())
     }
 }
 
@@ -143,29 +154,87 @@ fn checksum(header: &[u8], body: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(header), body)
 }
 
-/// Blocking.
-pub(crate) fn write_both(file: &File, bytes: &[u8]) -> io::Result<()> {
-    for slot in 0..2 {
-        file.write_all_at(bytes, slot * SLOT_BYTES as u64)?;
-        // The first slot must be durable before the second is touched: a crash may tear only one of them.
-        file.sync_data()?;
+/// Two slots that hold the same record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair(u64);
+
+impl Pair {
+    /// Of the save with this number, the first of which is 1: they take turns.
+    fn of(seq: u64) -> Pair {
+        Pair((seq + 1) % 2)
     }
-    Ok(())
+
+    fn slots(self) -> [u64; 2] {
+        [self.0 * 2, self.0 * 2 + 1]
+    }
+
+    /// Blocking.
+    pub(crate) fn write(self, file: &File, bytes: &[u8]) -> io::Result<()> {
+        for slot in self.slots() {
+            file.write_all_at(bytes, slot * SLOT_BYTES as u64)?;
+        }
+        // Once for both: a crash that tears both leaves the other pair, and so does one in between.
+        file.sync_data()
+    }
 }
 
-/// Real zeros, so that no later write needs a new block.
-fn prepare(file: &File) -> io::Result<()> {
-    file.set_len(0)?;
+/// Real zeros from slot `from` on, so that no later write needs a new block.
+fn prepare(file: &File, from: u64) -> io::Result<()> {
     let zeros = vec![0; SLOT_BYTES];
-    file.write_all_at(&zeros, 0)?;
-    file.write_all_at(&zeros, SLOT_BYTES as u64)?;
+    file.set_len(from * SLOT_BYTES as u64)?;
+    for slot in from..SLOTS {
+        file.write_all_at(&zeros, slot * SLOT_BYTES as u64)?;
+    }
     file.sync_all()
+}
+
+/// A file of one pair becomes one of two, both with what was in it: an older agent that is put back must not find an older
+/// record that it takes for whole.
+fn take_over(file: &File, path: &Path) -> Result<(Option<Record>, u64), StoreError> {
+    let write_error = |source| StoreError::Io { doing: "write", path: path.to_owned(), source };
+    let slots = [read_slot(file, path, 0)?, read_slot(file, path, 1)?];
+    if slots.iter().any(|slot| matches!(slot, Slot::Whole { format: FORMAT, .. })) {
+        return Err(StoreError::Damaged { path: path.to_owned(), detail: "it was cut short".to_owned() });
+    }
+    let old = decide(slots, path)?;
+    prepare(file, 2).map_err(write_error)?;
+    let Some((seq, record)) = old else { return Ok((None, 0)) };
+    // The new pair first, while the old one is whole.
+    let first = if Pair::of(seq + 1) == Pair(1) { seq + 1 } else { seq + 2 };
+    for seq in [first, first + 1] {
+        Pair::of(seq).write(file, &encode(&record, seq)?).map_err(write_error)?;
+    }
+    Ok((Some(*record), first + 1))
 }
 
 enum Slot {
     Empty,
-    Torn(&'static str),
-    Whole { seq: u64, record: Box<Record> },
+    Torn(Torn),
+    Whole { format: u32, seq: u64, record: Box<Record> },
+}
+
+/// What is wrong with a slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Torn {
+    /// Begins as a record does: a save that was cut short leaves that, bytes of two saves.
+    Mixed,
+    /// Never written by an agent.
+    Strange(&'static str),
+}
+
+impl Slot {
+    fn is_whole(&self) -> bool {
+        matches!(self, Slot::Whole { .. })
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Slot::Empty => "empty",
+            Slot::Torn(Torn::Mixed) => "checksum does not match",
+            Slot::Torn(Torn::Strange(detail)) => detail,
+            Slot::Whole { .. } => "whole",
+        }
+    }
 }
 
 fn has_record(file: &File, path: &Path) -> Result<bool, StoreError> {
@@ -178,22 +247,87 @@ fn has_record(file: &File, path: &Path) -> Result<bool, StoreError> {
 }
 
 fn read_newest(file: &File, path: &Path) -> Result<(Option<Record>, u64), StoreError> {
-    let slots = [read_slot(file, path, 0)?, read_slot(file, path, 1)?];
+    let slots = [0, 1, 2, 3].map(|slot| read_slot(file, path, slot));
+    let [one, two, three, four] = slots;
+    let slots = [one?, two?, three?, four?];
+    let detail = slots.iter().map(Slot::word).collect::<Vec<_>>().join(", ");
+    let damaged =
+        || StoreError::Damaged { path: path.to_owned(), detail: format!("its slots, in order: {detail}") };
+    let bad: Vec<u64> =
+        (0..).zip(&slots).filter(|(_, slot)| !slot.is_whole()).map(|(number, _)| number).collect();
+    let [one, two, three, four] = slots;
+    let newest = match [Found::of(one, two), Found::of(three, four)] {
+        // The first save was never begun, or cut short: nothing was ever saved.
+        [Found::Nothing | Found::CutShort, Found::Nothing] => return Ok((None, 0)),
+        // It was the only one so far. A later one would have an elder beside it.
+        [Found::Save { seq: 1, record }, Found::Nothing] => (1, record),
+        [Found::Save { seq: a, record: first }, Found::Save { seq: b, record: second }] => {
+            if a > b {
+                (a, first)
+            } else {
+                (b, second)
+            }
+        }
+        [Found::Save { seq, record }, Found::CutShort] | [Found::CutShort, Found::Save { seq, record }] => {
+            (seq, record)
+        }
+        _ => return Err(damaged()),
+    };
+    let (seq, record) = newest;
+    let write_error = |source| StoreError::Io { doing: "write", path: path.to_owned(), source };
+    // The next save goes to the other pair: until it is done there must be two of this one. What is whole is not touched.
+    for slot in Pair::of(seq).slots().into_iter().filter(|slot| bad.contains(slot)) {
+        file.write_all_at(&encode(&record, seq)?, slot * SLOT_BYTES as u64).map_err(write_error)?;
+    }
+    // What a predecessor had written may be in memory only.
+    file.sync_data().map_err(write_error)?;
+    Ok((Some(*record), seq))
+}
+
+/// What a pair holds.
+enum Found {
+    /// It was never written to.
+    Nothing,
+    /// A save that did not come to its end.
+    CutShort,
+    Save {
+        seq: u64,
+        record: Box<Record>,
+    },
+    /// What no save leaves.
+    Strange,
+}
+
+impl Found {
+    fn of(one: Slot, two: Slot) -> Found {
+        match (one, two) {
+            (Slot::Whole { seq: a, record, .. }, Slot::Whole { seq: b, .. }) if a >= b => {
+                Found::Save { seq: a, record }
+            }
+            (_, Slot::Whole { seq, record, .. }) | (Slot::Whole { seq, record, .. }, _) => {
+                Found::Save { seq, record }
+            }
+            (Slot::Empty, Slot::Empty) => Found::Nothing,
+            (Slot::Empty | Slot::Torn(Torn::Mixed), Slot::Empty | Slot::Torn(Torn::Mixed)) => Found::CutShort,
+            _ => Found::Strange,
+        }
+    }
+}
+
+/// The record of a pair: of its newer slot, when an agent of one pair was ended between the two.
+fn decide(slots: [Slot; 2], path: &Path) -> Result<Option<(u64, Box<Record>)>, StoreError> {
     match slots {
-        [Slot::Whole { seq: a, record: first }, Slot::Whole { seq: b, record: second }] => {
-            let (seq, record) = if a >= b { (a, first) } else { (b, second) };
-            Ok((Some(*record), seq))
+        [Slot::Whole { seq: a, record: first, .. }, Slot::Whole { seq: b, record: second, .. }] => {
+            Ok(Some(if a >= b { (a, first) } else { (b, second) }))
         }
         // One slot torn: a save was interrupted, and the other slot is what counts.
-        [Slot::Whole { seq, record }, _] | [_, Slot::Whole { seq, record }] => Ok((Some(*record), seq)),
+        [Slot::Whole { seq, record, .. }, _] | [_, Slot::Whole { seq, record, .. }] => {
+            Ok(Some((seq, record)))
+        }
         // The very first save was interrupted in its first slot: nothing was ever saved.
-        [Slot::Empty | Slot::Torn(_), Slot::Empty] => Ok((None, 0)),
+        [Slot::Empty | Slot::Torn(_), Slot::Empty] => Ok(None),
         [first, second] => {
-            let word = |slot: &Slot| match slot {
-                Slot::Torn(detail) => *detail,
-                _ => "empty",
-            };
-            let detail = format!("first slot: {}; second slot: {}", word(&first), word(&second));
+            let detail = format!("first slot: {}; second slot: {}", first.word(), second.word());
             Err(StoreError::Damaged { path: path.to_owned(), detail })
         }
     }
@@ -213,106 +347,27 @@ fn read_slot(file: &File, path: &Path, slot: u64) -> Result<Slot, StoreError> {
     let number = |from: usize| {
         header.get(from..from + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
     };
+    if header[..8].iter().all(|byte| *byte == 0) {
+        // The first write to this slot was cut short before its first sector came.
+        return Ok(Slot::Torn(Torn::Mixed));
+    }
     if &header[..8] != MAGIC {
-        return Ok(Slot::Torn("not a record"));
+        return Ok(Slot::Torn(Torn::Strange("not a record")));
     }
-    let Some(body) = rest.get(..number(12) as usize) else { return Ok(Slot::Torn("impossible length")) };
+    let Some(body) = rest.get(..number(12) as usize) else { return Ok(Slot::Torn(Torn::Mixed)) };
     if number(24) != checksum(&header[..24], body) {
-        return Ok(Slot::Torn("checksum does not match"));
+        return Ok(Slot::Torn(Torn::Mixed));
     }
-    if number(8) != FORMAT {
+    if ![FORMAT, FORMAT_OF_ONE_PAIR].contains(&number(8)) {
         return Err(StoreError::Newer { path: path.to_owned(), found: number(8) });
     }
     let seq = u64::from(number(16)) | u64::from(number(20)) << 32;
     match serde_json::from_slice::<Content>(body) {
-        Ok(content) => Ok(Slot::Whole { seq, record: Box::new(content.record) }),
-        Err(_) => Ok(Slot::Torn("content not understood")),
+        Ok(content) => Ok(Slot::Whole { format: number(8), seq, record: Box::new(content.record) }),
+        Err(_) => Ok(Slot::Torn(Torn::Strange("content not understood"))),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use xenon_election::NodeId;
-
-    fn record(term: u64) -> Record {
-        Record { term, vote: Some(NodeId::new("127.0.0.1:1")), ..Record::default() }
-    }
-
-    const DEADLINE: Duration = Duration::from_secs(10);
-
-    async fn save_and_reopen(folder: &Path, terms: &[u64]) -> Option<Record> {
-        let (mut store, _) = Store::open(folder).unwrap();
-        for term in terms {
-            store.save(&record(*term), DEADLINE).await.unwrap();
-        }
-        drop(store);
-        reopen(folder).unwrap()
-    }
-
-    /// The writing thread lets go of the lock a moment after the store is dropped.
-    fn reopen(folder: &Path) -> Result<Option<Record>, StoreError> {
-        for _ in 0..1000 {
-            match Store::open(folder) {
-                Err(StoreError::Locked { .. }) => std::thread::sleep(Duration::from_millis(1)),
-                outcome => return outcome.map(|(_, record)| record),
-            }
-        }
-        panic!("the lock is never let go");
-    }
-
-    fn damage(folder: &Path, slot: u64, at: u64) {
-        let file = OpenOptions::new().write(true).open(folder.join(FILE)).unwrap();
-        file.write_all_at(b"\xff\xff\xff", slot * SLOT_BYTES as u64 + at).unwrap();
-    }
-
-    #[tokio::test]
-    async fn s1_what_was_saved_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(save_and_reopen(folder.path(), &[1, 2, 3]).await, Some(record(3)));
-    }
-
-    #[tokio::test]
-    async fn a_first_start_has_no_record() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Store::open(&folder.path().join("new")).unwrap().1, None);
-    }
-
-    #[tokio::test]
-    async fn s2_one_torn_slot_loses_nothing() {
-        for slot in 0..2 {
-            for at in [0, 9, 13, 17, 25, 30] {
-                let folder = tempfile::tempdir().unwrap();
-                save_and_reopen(folder.path(), &[1, 2]).await;
-                damage(folder.path(), slot, at);
-                assert_eq!(reopen(folder.path()).unwrap(), Some(record(2)), "slot {slot} at {at}");
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn s2_two_damaged_slots_stop_the_agent() {
-        let folder = tempfile::tempdir().unwrap();
-        save_and_reopen(folder.path(), &[1]).await;
-        damage(folder.path(), 0, 30);
-        damage(folder.path(), 1, 30);
-        let error = reopen(folder.path()).unwrap_err();
-        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-        assert!(error.to_string().contains("must not start as if it had never voted"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn s2_a_file_cut_short_stops_the_agent() {
-        let folder = tempfile::tempdir().unwrap();
-        save_and_reopen(folder.path(), &[1]).await;
-        OpenOptions::new().write(true).open(folder.path().join(FILE)).unwrap().set_len(1000).unwrap();
-        assert!(matches!(reopen(folder.path()), Err(StoreError::Damaged { .. })));
-    }
-
-    #[tokio::test]
-    async fn two_agents_cannot_share_a_record() {
-        let folder = tempfile::tempdir().unwrap();
-        let _held = Store::open(folder.path()).unwrap();
-        assert!(matches!(Store::open(folder.path()), Err(StoreError::Locked { .. })));
-    }
-}
+#[path = "store/tests.rs"]
+mod tests;

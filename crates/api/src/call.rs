@@ -290,8 +290,10 @@ pub enum Response {
 
 /// What a switchover would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SwitchoverPlan {
     /// The new primary.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub target: NodeId,
     /// What would be done, in order, a sentence each.
     pub steps: Vec<String>,

@@ -5,12 +5,14 @@ use xenon_election::NodeId;
 
 /// One thing that happened on one node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Counts this agent's events from 1; starts anew with the agent.
     pub seq: u64,
     /// When, milliseconds since 1970 by the node's own clock.
     pub unix_ms: u64,
     /// Where.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub node: NodeId,
     /// Of what kind.
     pub kind: EventKind,
@@ -23,6 +25,7 @@ pub struct Event {
 
 /// Kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// Elections: pre-votes, votes, who leads.
@@ -48,6 +51,20 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All kinds.
+    pub const ALL: [EventKind; 10] = [
+        EventKind::Election,
+        EventKind::Step,
+        EventKind::Mysqld,
+        EventKind::Config,
+        EventKind::Handover,
+        EventKind::Operator,
+        EventKind::Hook,
+        EventKind::Job,
+        EventKind::Trouble,
+        EventKind::Agent,
+    ];
+
     /// The word that logs and tables show.
     pub fn word(self) -> &'static str {
         match self {
@@ -67,6 +84,7 @@ impl EventKind {
 
 /// Some events, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventPage {
     /// The events.
     pub events: Vec<Event>,

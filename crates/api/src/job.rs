@@ -5,6 +5,7 @@ use xenon_election::NodeId;
 
 /// The job of an agent that is under way, or its last one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobStatus {
     /// What it is.
     pub kind: JobKind,
@@ -16,6 +17,7 @@ pub struct JobStatus {
     #[serde(default)]
     pub by: String,
     /// Where the data comes from.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub donor: Option<NodeId>,
     /// Bytes copied.
     pub bytes_done: u64,
@@ -50,12 +52,13 @@ impl JobStatus {
 
     /// It is under way.
     pub fn is_active(&self) -> bool {
-        matches!(self.state, JobState::Running | JobState::Waiting)
+        self.state.is_active()
     }
 }
 
 /// Kinds of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
     /// Another member's data takes the place of this node's.
@@ -80,6 +83,7 @@ impl JobKind {
 
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     /// Something is done for it now.
@@ -96,6 +100,11 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// It is under way.
+    pub fn is_active(self) -> bool {
+        matches!(self, JobState::Running | JobState::Waiting)
+    }
+
     /// The word that tables show.
     pub fn word(self) -> &'static str {
         match self {
@@ -110,6 +119,7 @@ impl JobState {
 
 /// How data is copied from one node to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// The servers' own CLONE.

@@ -7,6 +7,7 @@ use xenon_gtid::GtidSet;
 
 /// One failover or handover as the node tells it that became the primary (or gave it up).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// What lists show of it.
     #[serde(flatten)]
@@ -18,10 +19,12 @@ pub struct Report {
     /// Phase by phase, in order.
     pub phases: Vec<ReportPhase>,
     /// Transactions fetched from the dead primary's binary log (W2).
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub rescued: GtidSet,
     /// Why nothing could be fetched from there though something was wanted; empty when that is not so.
     pub rescue_failed: String,
     /// Transactions that are kept aside in a quarantine and are in the cluster no more (W3), as far as known.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub quarantined: GtidSet,
     /// What an operator should do now, a sentence each; empty: nothing.
     pub todo: Vec<String>,
@@ -31,10 +34,12 @@ pub struct Report {
 
 /// What lists show of a [`Report`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportHead {
     /// Names it in the cluster: letters, digits and dashes only.
     pub id: String,
     /// Whose report it is: the new primary, or who stood and gave up.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub node: NodeId,
     /// What it is.
     pub kind: ReportKind,
@@ -49,6 +54,7 @@ pub struct ReportHead {
     /// Why it came to it, as a sentence.
     pub cause: String,
     /// The primary before it.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub old_primary: Option<NodeId>,
     /// Who asked for it (`user@host`), when somebody did.
     pub by: Option<String>,
@@ -56,6 +62,7 @@ pub struct ReportHead {
 
 /// What a report is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReportKind {
     /// The old primary could not serve any more.
@@ -68,6 +75,7 @@ pub enum ReportKind {
 
 /// How a story ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReportOutcome {
     /// The node serves clients as the primary.
@@ -78,8 +86,10 @@ pub enum ReportOutcome {
 
 /// One node's vote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportVote {
     /// Whose.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub node: NodeId,
     /// In which term.
     pub term: u64,
@@ -88,11 +98,13 @@ pub struct ReportVote {
     /// Why not; empty when it was given.
     pub why: String,
     /// What it had received then; `None` = not said.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub received: Option<GtidSet>,
 }
 
 /// One phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportPhase {
     /// Its name, as in [`crate::TimingStatus::phases`].
     pub name: String,
@@ -104,8 +116,10 @@ pub struct ReportPhase {
 
 /// Why each node leads, may lead, or may not, as the answering node knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// The answering node.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub by: NodeId,
     /// One a member.
     pub nodes: Vec<NodeExplanation>,
@@ -113,8 +127,10 @@ pub struct Explanation {
 
 /// One node in an [`Explanation`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeExplanation {
     /// Which.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub node: NodeId,
     /// It leads.
     pub leads: bool,

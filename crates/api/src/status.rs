@@ -7,8 +7,10 @@ use xenon_gtid::{GtidSet, Uuid};
 
 /// One node's whole status.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeStatus {
     /// The node.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// LEADER, CANDIDATE, FOLLOWER, LEARNER, IDLE, INVALID or STOPPED.
     pub state: String,
@@ -17,8 +19,10 @@ pub struct NodeStatus {
     /// Version of the member list; 0 = member of no cluster.
     pub epoch_id: u64,
     /// The cluster's UUID; `None` = member of no cluster.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub cluster: Option<Uuid>,
     /// The leader that this node hears or is.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub leader: Option<NodeId>,
     /// The members, this node among them.
     pub members: Vec<MemberStatus>,
@@ -36,12 +40,14 @@ pub struct NodeStatus {
     pub doubt: Option<String>,
     /// What the agents of this cluster do by themselves with a node that cannot come back as it is.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub rejoin: Rejoin,
     /// Counters since the agent started.
     pub counters: Counters,
     /// Why this node may not lead; `None` when it may.
     pub unfit: Option<String>,
     /// Transactions that the leader does not have (F2).
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub errant: GtidSet,
     /// What the agent wants of its mysqld and does about it, as sentences.
     pub doing: Vec<String>,
@@ -69,10 +75,13 @@ pub struct NodeStatus {
 
 /// One member as the answering node's config has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemberStatus {
     /// The member.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// What it may do.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub standing: Standing,
     /// Preference among equally recent nodes; 0 = never leads.
     pub priority: u32,
@@ -80,6 +89,7 @@ pub struct MemberStatus {
 
 /// The mysqld process.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MysqldStatus {
     /// It runs.
     pub running: bool,
@@ -95,6 +105,7 @@ pub struct MysqldStatus {
 
 /// The MySQL server.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MysqlStatus {
     /// It answers.
     pub alive: bool,
@@ -105,11 +116,14 @@ pub struct MysqlStatus {
     /// `@@version`.
     pub version: String,
     /// `@@server_uuid`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub server_uuid: Option<Uuid>,
     /// `gtid_executed`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub executed: GtidSet,
     /// `gtid_purged`: the part of it whose binary log is gone.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub purged: GtidSet,
     /// Greatest term marker received.
     pub marker: u64,
@@ -129,6 +143,7 @@ pub struct MysqlStatus {
 
 /// Replication on a replica.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplicationStatus {
     /// Address of the source.
     pub source: String,
@@ -137,6 +152,7 @@ pub struct ReplicationStatus {
     /// The applier runs.
     pub sql_running: bool,
     /// `Retrieved_Gtid_Set`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub retrieved: GtidSet,
     /// `Source_Log_File`.
     pub source_log_file: String,
@@ -144,12 +160,17 @@ pub struct ReplicationStatus {
     pub read_source_log_pos: u64,
     /// `Seconds_Behind_Source`.
     pub seconds_behind: Option<u64>,
+    /// How far it is behind, microseconds: the age of the oldest transaction that was received and is not applied, by the
+    /// clocks of both hosts; 0 when there is none. `None` while receiver or applier does not run.
+    #[serde(default)]
+    pub lag_us: Option<u64>,
     /// Last error of receiver or applier.
     pub last_error: String,
 }
 
 /// Backups and rebuilds, in the words of the Go tool.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BackupStatus {
     /// `NONE`, or what goes on: `BACKUPING`, `REBUILDING`.
     pub state: String,
@@ -159,6 +180,7 @@ pub struct BackupStatus {
 
 /// The binary logs of a node's server, as of the last round of purging.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PurgeStatus {
     /// The agent purges them.
     pub on: bool,
@@ -170,6 +192,7 @@ pub struct PurgeStatus {
     pub oldest: String,
     /// `gtid_purged`: what this server has and cannot hand on any more. A node that lacks some of it needs a rebuild to follow it.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub gtid_purged: GtidSet,
     /// Files purged since the agent started.
     pub purged_files: u64,
@@ -185,8 +208,10 @@ pub struct PurgeStatus {
 
 /// A member for which binary logs are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PurgeHold {
     /// The member.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub node: NodeId,
     /// Why.
     pub why: String,
@@ -196,6 +221,7 @@ pub struct PurgeHold {
 
 /// Counters since the agent started; the names are those of `cluster raft`'s columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counters {
     /// Times the node was idle.
     pub idle_count: u64,
@@ -215,6 +241,7 @@ pub struct Counters {
 
 /// How long the phases of a promotion took.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimingStatus {
     /// The term.
     pub term: u64,

@@ -86,6 +86,15 @@ impl Check<'_> {
             self.warn("server.endpoint", what, "give the agent a port of its own");
         }
         self.certificates(config);
+        match (&server.api_tls_cert, &server.api_tls_key) {
+            (Some(_), None) if self.fits("server.api-tls-key") => {
+                self.error("server.api-tls-cert", "given without server.api-tls-key", "give both, or none");
+            }
+            (None, Some(_)) if self.fits("server.api-tls-cert") => {
+                self.error("server.api-tls-key", "given without server.api-tls-cert", "give both, or none");
+            }
+            _ => {}
+        }
     }
 
     /// All three files, or none.

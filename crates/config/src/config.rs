@@ -4,6 +4,7 @@ use crate::address::{Endpoint, ListenAddress};
 use crate::secret::{self, ClusterSecret, ClusterSecretSource, Secret, SecretNotRead};
 use crate::section::{Section, section};
 use crate::sysvars::SysVars;
+use crate::tokens::ApiToken;
 use crate::words::{Hook, LogFormat, LogLevel};
 use std::path::PathBuf;
 
@@ -17,6 +18,14 @@ section! {
         "enable-apis" enable_apis: bool = false,
         /// Where the HTTP API listens: `host:port`, or `:port` for every address of the host.
         "peer-address" peer_address: ListenAddress = ListenAddress::default(),
+        /// A file with tokens for the HTTP API, beside the login of `mysql.admin`: a line each of a role (`read` or
+        /// `operate`), the token, and whose it is. Readable by the agent's user only. Relative to the folder of xenon.json.
+        "api-tokens-file" api_tokens_file: Option<PathBuf> = None,
+        /// PEM file with the certificate that the HTTP API is served with, over TLS; together with `api-tls-key`. Relative to
+        /// the folder of xenon.json.
+        "api-tls-cert" api_tls_cert: Option<PathBuf> = None,
+        /// PEM file with the private key of `api-tls-cert`. Relative to the folder of xenon.json.
+        "api-tls-key" api_tls_key: Option<PathBuf> = None,
         /// Random text that all agents of a cluster share and that their certificates come from. Without it and
         /// without `secret-file` it is derived from the replication account.
         "secret" secret: Option<Secret> = None,
@@ -199,6 +208,9 @@ pub struct Config {
     /// What stood in `server.secret-file`.
     #[schemars(skip)]
     pub(crate) file_secret: Option<Secret>,
+    /// What stood in `server.api-tokens-file`.
+    #[schemars(skip)]
+    pub api_tokens: Vec<ApiToken>,
 }
 
 impl Config {

@@ -3,6 +3,7 @@
 use crate::finding::{Finding, Findings, Place, Severity};
 use crate::parse::{Loaded, TEXT_LIMIT_BYTES, parse, too_large};
 use crate::secret::Secret;
+use crate::tokens::parse_tokens;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +11,8 @@ use std::path::Path;
 
 /// The longest shared secret in a file of its own, bytes.
 const SECRET_LIMIT_BYTES: u64 = 4096;
+/// The longest file of tokens, bytes.
+const TOKENS_LIMIT_BYTES: u64 = 128 << 10;
 
 /// Reads, checks and completes the configuration in a file, including `server.secret-file`.
 ///
@@ -27,6 +30,7 @@ pub fn load(path: &Path) -> Result<Loaded, Findings> {
     let mut loaded = parse(&text, path)?;
     open_to_others(&metadata, &mut loaded);
     read_secret(&mut loaded);
+    read_tokens(&mut loaded);
     loaded.warnings.sort();
     if loaded.warnings.has_errors() { Err(loaded.warnings) } else { Ok(loaded) }
 }
@@ -170,6 +174,32 @@ fn read_secret(loaded: &mut Loaded) {
     }
     loaded.warnings.list_weak(&secret, KEY, place);
     loaded.config.file_secret = Some(secret);
+}
+
+/// Fills in the tokens of the HTTP API from their file. Whoever reads that file may operate the cluster, so unlike the
+/// file of the secret, which others of the group may share, it is refused when anybody but its owner can.
+fn read_tokens(loaded: &mut Loaded) {
+    const KEY: &str = "server.api-tokens-file";
+    let Some(path) = loaded.config.server.api_tokens_file.clone() else { return };
+    let place = loaded.source.place(KEY);
+    let name = path.display();
+    let mut refuse = |what: String, cure: String| {
+        loaded.warnings.push(Finding::new(Severity::Error, place, KEY, format!("{name}: {what}"), cure));
+    };
+    let (text, metadata) = match read(&path, TOKENS_LIMIT_BYTES) {
+        Ok(read) => read,
+        Err(problem) if problem.what == "no such file" => {
+            return refuse(problem.what, "make it, or correct the path".to_owned());
+        }
+        Err(problem) => return refuse(problem.what, problem.cure),
+    };
+    if let Some((_, what)) = readable(metadata.permissions().mode() & 0o777) {
+        return refuse(format!("tokens in a file that {what}"), format!("chmod 600 {name}"));
+    }
+    match parse_tokens(&text) {
+        Ok(tokens) => loaded.config.api_tokens = tokens,
+        Err((line, what, cure)) => refuse(format!("line {line} {what}"), cure),
+    }
 }
 
 impl Loaded {

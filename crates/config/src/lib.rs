@@ -30,6 +30,7 @@ mod syntax;
 mod sysvars;
 mod template;
 mod timers;
+mod tokens;
 mod words;
 
 pub use address::{AddressError, Endpoint, ListenAddress};
@@ -44,4 +45,5 @@ pub use secret::{ClusterSecret, ClusterSecretSource, Secret, SecretNotRead};
 pub use sysvars::{SysVar, SysVars};
 pub use template::{InitOptions, Vip, VipError, template};
 pub use timers::Timers;
+pub use tokens::{ApiRole, ApiToken};
 pub use words::{Hook, LogFormat, LogLevel};

@@ -85,9 +85,17 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Findings> {
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let server = &mut config.server;
-    for file in [&mut server.secret_file, &mut server.tls_ca, &mut server.tls_cert, &mut server.tls_key]
-        .into_iter()
-        .flatten()
+    for file in [
+        &mut server.secret_file,
+        &mut server.api_tokens_file,
+        &mut server.api_tls_cert,
+        &mut server.api_tls_key,
+        &mut server.tls_ca,
+        &mut server.tls_cert,
+        &mut server.tls_key,
+    ]
+    .into_iter()
+    .flatten()
     {
         *file = folder.join(&*file);
     }

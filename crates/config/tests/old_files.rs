@@ -137,6 +137,7 @@ fn null_is_absent_and_comment_keys_are_comments() {
 fn every_key_can_be_given() {
     let text = r#"{
         server: {endpoint: '[fd00::1]:8801', 'enable-apis': true, 'peer-address': '0.0.0.0:6060', 'secret-file': 'key',
+            'api-tokens-file': 'tokens', 'api-tls-cert': 'api.pem', 'api-tls-key': 'api.key',
             'tls-ca': 'ca.pem', 'tls-cert': '/etc/cert.pem', 'tls-key': 'key.pem'},
         raft: {'meta-datadir': '/m', 'heartbeat-timeout': 100, 'election-timeout': 500, 'purge-binlog-interval': 1000,
             'purge-binlog-disabled': true, 'purge-binlog-wait': 5000, 'super-idle': true, 'witness': false, 'leader-start-command': 'up', 'leader-stop-command': 'down',

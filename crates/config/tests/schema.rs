@@ -64,6 +64,9 @@ fn the_defaults_are_those_of_the_interface() {
 server.endpoint=127.0.0.1:8080
 server.enable-apis=false
 server.peer-address=:6060
+server.api-tokens-file=
+server.api-tls-cert=
+server.api-tls-key=
 server.secret=
 server.secret-file=
 server.tls-ca=

@@ -35,6 +35,36 @@ fn told(folder: &Path, result: &Result<Loaded, Findings>) -> String {
 }
 
 #[test]
+fn tokens_of_the_api_are_for_their_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = "0123456789abcdef0123456789abcdef";
+    file(
+        folder.path(),
+        "xenon.json",
+        &config(&format!(", \"secret\": \"{GOOD}\", \"api-tokens-file\": \"tokens\"")),
+        0o600,
+    );
+    let load = || load(&folder.path().join("xenon.json"));
+    let at = "xenon.json:2:77: server.api-tokens-file: tokens";
+    assert_eq!(told(folder.path(), &load()), format!("{at}: no such file; make it, or correct the path\n"));
+    file(folder.path(), "tokens", &format!("operate {token} ann\n"), 0o644);
+    assert_eq!(
+        told(folder.path(), &load()),
+        format!(
+            "{at}: tokens in a file that everybody on this host can read (mode 0644); chmod 600 tokens\n"
+        )
+    );
+    file(folder.path(), "tokens", &format!("operator {token} ann\n"), 0o600);
+    let findings = told(folder.path(), &load());
+    assert!(findings.starts_with(&format!("{at}: line 1 begins with no role; write: read")), "{findings}");
+    assert!(!findings.contains(token));
+    file(folder.path(), "tokens", &format!("operate {token} ann\n"), 0o600);
+    let loaded = load().unwrap();
+    assert_eq!(loaded.config.api_tokens.len(), 1);
+    assert!(!format!("{loaded:?}").contains(token));
+}
+
+#[test]
 fn no_secret_is_ever_printed() {
     let loaded = parse(&config(&format!(", \"secret\": \"{GOOD}\"")), Path::new("f")).unwrap();
     let printed =

@@ -257,6 +257,34 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Its kinds, for counters.
+    pub const WORDS: [&'static str; 8] = [
+        "old-term",
+        "old-config",
+        "leader-alive",
+        "already-voted",
+        "behind",
+        "not-voter",
+        "doubtful",
+        "unreadable",
+    ];
+
+    /// One of [`Refusal::WORDS`].
+    pub fn word(&self) -> &'static str {
+        match self {
+            Refusal::OldTerm => "old-term",
+            Refusal::OldConfig { .. } => "old-config",
+            Refusal::LeaderAlive { .. } => "leader-alive",
+            Refusal::AlreadyVoted { .. } => "already-voted",
+            Refusal::Behind { .. } => "behind",
+            Refusal::NotVoter => "not-voter",
+            Refusal::Doubtful { .. } => "doubtful",
+            Refusal::Unreadable { .. } => "unreadable",
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -28,6 +28,7 @@ mod dialect;
 mod disk;
 mod door;
 mod error;
+mod lag;
 mod link;
 mod literal;
 mod look;

@@ -11,7 +11,7 @@ use xenon_plan::observation::{
 
 use crate::dialect::semi_sync_in_new_words;
 use crate::link::{Link, Rows, named, text};
-use crate::{Dialect, SqlError};
+use crate::{Dialect, SqlError, lag};
 
 const WHAT: &str = "looking at mysqld";
 
@@ -34,6 +34,7 @@ pub(crate) async fn look(link: &mut Link, short: bool, until: Instant) -> Result
     link.semi_sync_variables = semi_sync_names(sets.get(SEMI_SYNC_VARIABLES));
     let mut state = decode(sets)?;
     tell_worker_error(link, &mut state, until).await?;
+    lag::measure(link, &mut state, short, until).await?;
     Ok(state)
 }
 
@@ -164,6 +165,7 @@ fn replication_of(row: &Row) -> Result<Option<Replication>, SqlError> {
         seconds_behind: named(row, &["Seconds_Behind_Source", "Seconds_Behind_Master"])
             .map(|text| parse("the delay", &text))
             .transpose()?,
+        lag_us: None,
         source_log_file: get(&["Source_Log_File", "Master_Log_File"]),
         read_source_log_pos: number(row, &["Read_Source_Log_Pos", "Read_Master_Log_Pos"])?,
     }))

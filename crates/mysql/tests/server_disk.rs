@@ -136,7 +136,7 @@ async fn server_a_primary_killed_while_commits_wait_for_an_acknowledgement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn server_killed_under_writes_again_and_again() {
+async fn nightly_server_killed_under_writes_again_and_again() {
     let (mut source, mut replica) = tokio::join!(Server::start(83), Server::start(84));
     let password: Secret = "re'pl".into();
     let mut control = source.door.control(LONG).await.unwrap();

@@ -63,9 +63,13 @@ async fn following_and_being_pointed_elsewhere_keeps_what_was_received() {
     let mut control = pair.replica.door.control(LONG).await.unwrap();
     assert_eq!(control.wait_applied(&executed, LONG).await.unwrap(), Applied::Applied);
 
+    let lag_us = async || pair.replica.door.observe(LONG).await.unwrap().replication.unwrap().lag_us;
+    assert_eq!(lag_us().await, Some(0), "nothing is left to apply");
+
     // Five transactions received and not applied: a lock on the replica holds the applier.
     let mut locker = pair.replica.client().await;
     locker.query_drop("LOCK TABLES d.t READ").await.unwrap();
+    let began = Instant::now();
     for id in 0..5 {
         pair.source.sql(&format!("INSERT INTO d.t VALUES ({id})")).await;
     }
@@ -74,7 +78,15 @@ async fn following_and_being_pointed_elsewhere_keeps_what_was_received() {
         pair.replica.door.observe(LONG).await.unwrap().received().contains_set(&all)
     })
     .await;
+    // The age of the first of them, and finer than seconds.
+    eventually("the lag grows", || async {
+        let lag = Duration::from_micros(lag_us().await.expect("both threads run"));
+        assert!(lag <= began.elapsed(), "{lag:?}, {:?}", began.elapsed());
+        lag > Duration::from_millis(300) && lag.subsec_micros() > 0
+    })
+    .await;
     let frozen = control.freeze_replica(None, LONG).await.unwrap().state;
+    assert_eq!(frozen.replication.as_ref().and_then(|replication| replication.lag_us), None, "no receiver");
     assert_eq!(frozen.received(), all);
     assert_eq!(frozen.unapplied().count(), 5);
 

@@ -118,6 +118,9 @@ pub struct Replication {
     pub applier_error: String,
     /// `Seconds_Behind_Source`, seconds; `None` when the server says NULL.
     pub seconds_behind: Option<u64>,
+    /// How far it is behind, microseconds: the age of the oldest transaction that was received and is not applied, by the
+    /// clocks of both hosts; 0 when there is none. `None` while receiver or applier does not run.
+    pub lag_us: Option<u64>,
     /// `Source_Log_File`.
     pub source_log_file: String,
     /// `Read_Source_Log_Pos`, bytes.

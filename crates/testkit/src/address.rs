@@ -15,7 +15,7 @@ const BLOCK: u8 = 16;
 pub(crate) struct Block {
     /// The address before the first node's.
     base: Ipv4Addr,
-    /// Port of the agents.
+    /// Port of the agents; the next one is that of their HTTP API.
     pub(crate) agent_port: u16,
     /// Port of the servers.
     pub(crate) mysql_port: u16,
@@ -65,13 +65,13 @@ impl Block {
         Ipv4Addr::new(a, b, c, d.saturating_add(step))
     }
 
-    /// Nobody listens on either port of a node's address.
+    /// Nobody listens on any port of a node's address.
     pub(crate) fn is_free(&self, index: usize) -> bool {
         if self.on_hosts {
             return true;
         }
         let address = self.address(index);
-        [self.agent_port, self.mysql_port]
+        [self.agent_port, self.agent_port + 1, self.mysql_port]
             .into_iter()
             .all(|port| TcpListener::bind(SocketAddrV4::new(address, port)).is_ok())
     }

@@ -91,7 +91,7 @@ fn option_file(node: &Node, settings: &Settings) -> String {
 
 fn configuration(node: &Node, accounts: &Accounts, base: &Path, settings: &Settings) -> Result<String> {
     let mut config = serde_json::json!({
-        "server": { "endpoint": node.endpoint, "secret": accounts.secret },
+        "server": { "endpoint": node.endpoint, "peer-address": node.http(), "secret": accounts.secret },
         "raft": { "meta-datadir": node.meta() },
         "mysql": {
             "admin": accounts.admin.user,

@@ -49,6 +49,13 @@ impl Node {
         NodeId::new(self.endpoint.clone())
     }
 
+    /// Where the agent's HTTP API listens when `server.enable-apis` is on: the port after the agent's own.
+    pub fn http(&self) -> String {
+        let port =
+            self.endpoint.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).unwrap_or_default();
+        format!("{}:{}", self.address, port.saturating_add(1))
+    }
+
     /// The agent's configuration.
     pub fn config(&self) -> PathBuf {
         self.folder.join("xenon.json")

@@ -251,6 +251,7 @@ impl Server {
             receiver_error: String::new(),
             applier_error: String::new(),
             seconds_behind: None,
+            lag_us: None,
             source_log_file: String::new(),
             read_source_log_pos: 0,
         })

@@ -69,6 +69,7 @@ impl Mysqld {
             receiver_error: self.receiver_error.to_owned(),
             applier_error: String::new(),
             seconds_behind: None,
+            lag_us: None,
             source_log_file: String::new(),
             read_source_log_pos: 0,
         })

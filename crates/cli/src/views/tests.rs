@@ -78,6 +78,7 @@ fn replica() -> NodeStatus {
         source_log_file: "binlog.000002".to_owned(),
         read_source_log_pos: 1234,
         seconds_behind: None,
+        lag_us: None,
         last_error: "Duplicate entry '1'\tfor key".to_owned(),
     });
     status

@@ -36,6 +36,10 @@ fn leader_that_hears(source_of_n3: &str) -> Node {
 }
 
 fn hear_of_both(node: &mut Node, source_of_n3: &str) {
+    hear_of_lagging(node, source_of_n3, 0);
+}
+
+fn hear_of_lagging(node: &mut Node, source_of_n3: &str, unapplied: u64) {
     node.fire(Timer::Heartbeat);
     if node.seen().contains(&"close writes".to_owned()) {
         return;
@@ -45,6 +49,7 @@ fn hear_of_both(node: &mut Node, source_of_n3: &str) {
         let report = Report {
             position: Some(at("n1:1,M:2")),
             acknowledging: true,
+            unapplied,
             source_host: name.to_owned(),
             source_port: 3306,
             server_uuid: view(name, "").server.map(|server| server.server_uuid),
@@ -129,6 +134,24 @@ fn t1_l4_as_many_stay_below_the_old_primary_as_its_commits_wait_for() {
 }
 
 #[test]
+fn t1_writes_go_on_while_the_target_lags_for_two_seconds_at_most() {
+    let mut node = leader_that_hears("n1");
+    hear_of_lagging(&mut node, "n1", 201);
+    hand_over(&mut node, Some("n2"));
+    hear_of_lagging(&mut node, "n2", 201);
+    assert!(!node.seen().contains(&"close writes".to_owned()));
+    let mut patient = Node { core: node.core.clone(), effects: Vec::new() };
+    hear_of_lagging(&mut node, "n2", 200);
+    assert!(node.seen().contains(&"close writes".to_owned()));
+    // It lags all the time: then it takes as long as it takes.
+    let rounds = (0..20).take_while(|_| {
+        hear_of_lagging(&mut patient, "n2", 5_000);
+        !patient.seen().contains(&"close writes".to_owned())
+    });
+    assert_eq!(rounds.count(), 8);
+}
+
+#[test]
 fn t1_an_opened_primary_freezes_before_it_votes() {
     let mut node = Node::leader(2, three(), "n1:1");
     hand_over(&mut node, Some("n2"));
@@ -156,13 +179,13 @@ fn t1_the_target_asks_at_once_when_it_hangs_on_who_hands_over() {
     let mut waited = node;
     let mut heard = Node { core: waited.core.clone(), effects: Vec::new() };
     heard.hear("n2", Message::VoteReply { term: 2, refusal: None });
-    assert!(matches!(heard.core.directive(), Directive::Lead { handed_over: true, .. }));
+    assert!(matches!(heard.core.directive(), Directive::Lead { handed_over: Some(_), .. }));
     // It never answers: then as any candidate.
     waited.fire(Timer::HandOver);
     waited.did("freeze");
     waited.frozen("n2:1-3").did("→ n3 Vote 2 config 1.1 (marker 0 data n2:1-3)");
     waited.hear("n3", Message::VoteReply { term: 2, refusal: None });
-    assert!(matches!(waited.core.directive(), Directive::Lead { handed_over: false, .. }));
+    assert!(matches!(waited.core.directive(), Directive::Lead { handed_over: None, .. }));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The mysqld process: started directly, found again after the agent's own restart, watched, ended.
 
+mod capabilities;
 mod defaults_file;
 mod exit;
 mod find;

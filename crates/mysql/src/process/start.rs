@@ -12,6 +12,7 @@ use rustix::process::Pid;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use super::capabilities::without_capabilities;
 use super::defaults_file::Defaults;
 use super::record::ProcessRecord;
 use super::{Mysqld, MysqldOptions};
@@ -158,7 +159,7 @@ pub(crate) fn spawn(
     NOT_INHERITED.iter().for_each(|name| {
         command.env_remove(name);
     });
-    let child = command.spawn().map_err(program_error)?;
+    let child = without_capabilities(move || command.spawn()).map_err(program_error)?;
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let Some(pid) = pid else {
         return Err(program_error(io::Error::other("it ended at once")));

@@ -85,6 +85,7 @@ pub(crate) fn replication(host: &str) -> Replication {
         receiver_error: String::new(),
         applier_error: String::new(),
         seconds_behind: Some(0),
+        lag_us: Some(0),
         source_log_file: String::new(),
         read_source_log_pos: 0,
     }
@@ -161,7 +162,7 @@ pub(crate) fn primary_with(acknowledgements: u32) -> Role {
         acknowledgements,
         soft: false,
         closed: false,
-        handed_over: false,
+        handed_over: None,
     }
 }
 
