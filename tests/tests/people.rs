@@ -71,6 +71,8 @@ async fn accounts_variables_stacks_and_a_check_up() -> Result<()> {
     accounts(&cluster, leader, replica).await?;
     variables(&cluster, leader, replica).await?;
     stacks(&cluster, leader, replica).await?;
+    // A tool that looks at stacks stops a replica for as long as it takes.
+    cluster.wait_all_following(2, COMES_UP).await?;
     check_up(&cluster, leader, replica, third).await?;
 
     // No node has a transaction of its own from any of it, and nobody took over.
