@@ -72,6 +72,8 @@ async fn accounts_variables_stacks_and_a_check_up() -> Result<()> {
     variables(&cluster, leader, replica).await?;
     stacks(&cluster, leader, replica).await?;
     // A tool that looks at stacks stops a replica for as long as it takes.
+    let again = async || cluster.status(replica).await.is_ok_and(|status| status.mysql.alive).then_some(());
+    cluster.wait_until(SOON, "the replica's server answers again", again).await?;
     cluster.wait_all_following(2, COMES_UP).await?;
     check_up(&cluster, leader, replica, third).await?;
 

@@ -263,7 +263,7 @@ impl Order {
             found.add(
                 check,
                 Level::Unknown,
-                format!("{peer}: its server does not run"),
+                format!("{peer}: its server does not answer its own agent now"),
                 "start it, and repeat the check-up",
             );
             return;
