@@ -304,10 +304,10 @@ fn nowhere(cluster: &LocalCluster) -> Result<()> {
 }
 
 fn no_password_in(place: &str, bytes: &[u8]) -> Result<()> {
-    for password in [PASSWORD, OTHER_PASSWORD] {
-        if bytes.windows(password.len()).any(|window| window == password.as_bytes()) {
-            bail!("a password stands in {place}");
-        }
+    // The library's own search of texts: one by windows takes a minute in a debug build.
+    let text = String::from_utf8_lossy(bytes);
+    if [PASSWORD, OTHER_PASSWORD].iter().any(|password| text.contains(password)) {
+        bail!("a password stands in {place}");
     }
     Ok(())
 }
