@@ -52,6 +52,7 @@ test: setup ## Run every test, real servers included
 nightly: setup ## Tell every story of faults on real servers, then break one cluster for an hour (MINUTES=…)
 	@$(WITH_MYSQL) && $(WITH_MARIADB) && $(WITH_BROWSER) && \
 	cargo build --profile $(PROFILE) --workspace --bins --tests && \
+	scripts/setup deb && packaging/test && \
 	timeout --foreground 5400 cargo nextest run --workspace --cargo-profile $(PROFILE) --profile nightly && \
 	'$(BIN_DIR)/chaos' --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 

@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Some of its files are others here: `hands` has no disks to copy to, `http` hears nobody, `keeper` keeps no events, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Some of its files are others here: `hands` has no disks to copy to, `http` hears nobody, `keeper` keeps no events, `vip` moves no address, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -90,5 +90,6 @@ mod tally;
 mod telling;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
+mod vip;
 #[path = "../../crates/agent/src/worker.rs"]
 mod worker;

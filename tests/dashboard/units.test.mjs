@@ -135,6 +135,23 @@ test('two writable servers, no primary, a pause, and a witness', () => {
   );
 });
 
+test('the service address is where clients may write, and nowhere else', () => {
+  const scene = healthy();
+  const [first, second] = scene.cluster.nodes.map((node) => node.status);
+  const address = (state) => [{ address: '10.0.0.100/24', interface: null, state, last_error: '', moved_ms: null }];
+  first.service_address = address('here');
+  second.service_address = address('away');
+  assert.deepEqual(
+    derive(known(scene), 0).states.map((one) => one.word),
+    ['HEALTHY'],
+  );
+  first.service_address = address('away');
+  second.service_address = address('here');
+  const cluster = derive(known(scene), 0);
+  assert.match(cluster.nodes[0].findings[0].text, /does not hold the service address/);
+  assert.match(cluster.nodes[1].findings[0].text, /is not the primary/);
+});
+
 test('what is not current is not shown as if it were', () => {
   const cluster = derive(known(healthy()), 20_000, false);
   assert.deepEqual(

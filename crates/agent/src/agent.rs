@@ -18,6 +18,7 @@ use crate::supervisor::Supervisor;
 use crate::switchover::Wanted;
 use crate::tally::Tally;
 use crate::telling::Past;
+use crate::vip::Vip;
 use crate::worker::Means;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,10 @@ pub(crate) struct Agent {
     pub(crate) state: (State, Instant),
     /// Of the last message, for answers of a node that has no cluster yet.
     pub(crate) heard_cluster: Option<Uuid>,
+    /// The service address.
+    pub(crate) vip: Box<Vip>,
+    /// The leader of another node that was heard last.
+    pub(crate) other_leader: Option<NodeId>,
     /// The answer to the operator's request under way.
     pub(crate) answer: Option<Result<String, Refused>>,
     /// T1: a switchover that waits for what stands in its way.
@@ -98,6 +103,7 @@ impl Agent {
                 self.comeback.wake_at(),
                 self.purge.wake_at(),
                 self.watch.sleepers.wake_at(),
+                self.vip.wake_at().map(Instant::from_std),
                 self.stopping,
                 self.supervisor.wake_at(),
                 again,
@@ -159,6 +165,7 @@ impl Agent {
             Input::Rebuild(news) => self.on_rebuild_news(*news).await,
             Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),
+            Input::Address(news) => self.on_vip(*news),
             Input::Stop => self.on_stop().await,
         }
     }
@@ -175,6 +182,7 @@ impl Agent {
         self.drive_rebuild().await;
         self.replan().await;
         self.ask_for_purge();
+        self.hold_address();
         self.tell_troubles();
         self.go_on_telling();
         self.shut_down_after_handover();

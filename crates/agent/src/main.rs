@@ -45,6 +45,7 @@ mod tail;
 mod tally;
 mod telling;
 mod troubles;
+mod vip;
 mod worker;
 
 use clap::{Parser, ValueEnum};
@@ -75,6 +76,9 @@ enum RoleWord {
 }
 
 fn main() -> ExitCode {
+    if let Some(guarded) = vip::run_guard(std::env::args_os().skip(1)) {
+        return guarded;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

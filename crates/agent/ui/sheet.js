@@ -179,6 +179,17 @@ function details(node, cluster, names) {
         ),
         status.holds_binlogs && pair('Holds everybody’s', status.holds_binlogs),
       ),
+    (status.service_address ?? []).length > 0 &&
+      group(
+        'Service addresses',
+        ...status.service_address.map((one) =>
+          pair(
+            one.address,
+            `${one.state}${one.interface ? `, on ${one.interface}` : ''}`,
+            one.last_error && `: ${one.last_error}`,
+          ),
+        ),
+      ),
     status.last_promotion && [
       h('h3', null, `Its last promotion, in term ${number(status.last_promotion.term)}`),
       h('p', null, status.last_promotion.cause),

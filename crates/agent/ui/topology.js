@@ -174,6 +174,8 @@ function facts(node, cluster) {
   );
   say(mysql.alive ? 'Position' : 'Last seen', node.transactions === null ? '–' : `${number(node.transactions)} trx`);
   if (node.behind) say('Behind', behindWords(node.behind));
+  const here = (node.status.service_address ?? []).filter((one) => one.state === 'here').map((one) => one.address);
+  if (here.length > 0) say('Address', here.join(', '));
   const semiSync = semiSyncWords(node, cluster);
   if (semiSync) say('Semi-sync', semiSync);
   return out;

@@ -23,8 +23,8 @@ pub use report::{
     Explanation, NodeExplanation, Report, ReportHead, ReportKind, ReportOutcome, ReportPhase, ReportVote,
 };
 pub use status::{
-    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,
-    ReplicationStatus, TimingStatus,
+    AddressState, BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold,
+    PurgeStatus, ReplicationStatus, ServiceAddressStatus, TimingStatus,
 };
 pub use stream::{BinlogTailHead, StreamRequest, Wanted};
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use xenon_api::{MemberStatus, MysqlStatus, MysqldStatus, PurgeStatus};
 
 /// The reference is written anew with this in the environment.
-const WRITE: &str = "XENON_WRITE_REFERENCE";
+const WRITE: &str = "XENON_UPDATE";
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -270,7 +270,7 @@ anew with the agent. What is not known is absent, not 0: while mysqld does not a
 
 Samples: [alert rules](../samples/alerts.yml), [Grafana dashboard](../samples/grafana.json).
 
-<!-- Written from crates/agent/src/metrics/names.rs: XENON_WRITE_REFERENCE=1 cargo test -p xenon-agent metrics -->
+<!-- Written from crates/agent/src/metrics/names.rs: XENON_UPDATE=1 cargo test -p xenon-agent metrics -->
 
 | metric | kind | labels | meaning |
 |---|---|---|---|
