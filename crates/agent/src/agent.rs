@@ -10,6 +10,7 @@ use crate::http::Outlet;
 use crate::input::Input;
 use crate::life::LifeNote;
 use crate::local::Local;
+use crate::people::People;
 use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
@@ -68,6 +69,8 @@ pub(crate) struct Agent {
     pub(crate) backups: Backups,
     /// W4: one copy by stream at a time is given to others.
     pub(crate) donations: Arc<Semaphore>,
+    /// What people look at and change beside the agent's own work.
+    pub(crate) people: People,
     pub(crate) counters: Counters,
     pub(crate) tally: Tally,
     pub(crate) supervisor: Supervisor,

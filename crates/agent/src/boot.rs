@@ -10,6 +10,7 @@ use crate::faults::FaultWatch;
 use crate::keeper::Keeper;
 use crate::life::LifeNote;
 use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::people::People;
 use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
@@ -203,6 +204,7 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         donations: Arc::new(Semaphore::new(1)),
         vip: Box::new(vip),
         other_leader: None,
+        people: People::default(),
         counters: Counters::default(),
         tally: Tally::default(),
         supervisor: Supervisor::of_environment(),

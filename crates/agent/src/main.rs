@@ -27,6 +27,7 @@ mod metrics;
 mod mysqld;
 mod observer;
 mod peers;
+mod people;
 mod purge;
 mod rebuild;
 mod reports;

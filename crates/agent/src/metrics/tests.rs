@@ -34,6 +34,7 @@ fn full() -> Measured {
     let executed: GtidSet = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".parse().expect("a set");
     let status = NodeStatus {
         id: id.clone(),
+        service_address: Vec::new(),
         state: "LEADER".to_owned(),
         view_id: 7,
         epoch_id: 3,
