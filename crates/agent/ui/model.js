@@ -97,7 +97,7 @@ function isWitness(status) {
 function lag(status) {
   const replication = status?.mysql?.replication;
   if (!replication) return null;
-  if (Number.isFinite(replication.lag_ms)) return replication.lag_ms / 1000;
+  if (Number.isFinite(replication.lag_us)) return replication.lag_us / 1e6;
   return Number.isFinite(replication.seconds_behind) ? replication.seconds_behind : null;
 }
 

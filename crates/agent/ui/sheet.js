@@ -1,7 +1,7 @@
 // One node, whole: what is wrong and what to do, why it may lead, and every number that there is.
 
 import { h } from './dom.js';
-import { bytes, counted, cut, number, span } from './format.js';
+import { bytes, counted, cut, lag, number, span } from './format.js';
 import { count, parse, sources } from './gtid.js';
 import { isActive } from './model.js';
 import { promotionPhases, timeline } from './reports.js';
@@ -137,7 +137,7 @@ function details(node, cluster, names) {
         pair('Source', replication.source, node.source ? ` (${node.source.id})` : ''),
         pair('Receiver', replication.io_running ? '✓ runs' : '✕ stopped'),
         pair('Applier', replication.sql_running ? '✓ runs' : '✕ stopped'),
-        pair('Lag', node.lagS === null ? 'cannot be said' : `${node.lagS} s`),
+        pair('Lag', node.lagS === null ? 'cannot be said' : lag(node.lagS)),
         pair('Read up to', `${replication.source_log_file}:${replication.read_source_log_pos}`),
         replication.last_error && pair('Last error', replication.last_error),
       ),
