@@ -1,8 +1,9 @@
 //! Moves an address to and fro between two hosts (network namespaces, as root) and prints what the moves take.
 //!
 //! `cargo run -p xenon-address --example moves [ROUNDS]`
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measuring tool")]
 
-#[path = "../tests/support.rs"]
+#[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::sync::mpsc::{self, Receiver};

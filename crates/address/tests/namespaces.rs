@@ -1,4 +1,10 @@
 //! The address on two hosts beside each other: taken, announced, watched, guarded and given up.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed unwrap is a failed test"
+)]
 
 mod support;
 
@@ -6,7 +12,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::{Host, neighbours, until};
 use xenon_address::guard::{Answer, Order, serve};
 use xenon_address::{Command, Keeper, Moment, News, Routes, Service, Settings, Taken, Wire};

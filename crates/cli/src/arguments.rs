@@ -73,6 +73,7 @@ pub(crate) enum Command {
         command: FailoverCommand,
     },
     /// Why each node leads, may lead, or may not, and who would be elected if the primary died now.
+    #[command(after_help = "Examples:\n  xenoncli explain\n  xenoncli explain 192.168.0.12:8801")]
     Explain(ExplainArguments),
     /// Write a configuration for this host's agent.
     Init(Box<InitArguments>),

@@ -1,4 +1,5 @@
 //! The service address: how it is written, and what is refused.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
 use xenon_config::{Config, explain, parse};

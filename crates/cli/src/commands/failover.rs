@@ -16,6 +16,9 @@ mod story;
 #[derive(Debug, Subcommand)]
 pub(crate) enum FailoverCommand {
     /// All that the nodes have told of, newest first.
+    #[command(
+        after_help = "Examples:\n  xenoncli failover list\n  xenoncli failover list --limit 5 --output json"
+    )]
     List {
         /// Only the newest so many.
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
