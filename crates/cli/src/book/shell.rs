@@ -121,7 +121,7 @@ impl Document {
         for (line, paragraph) in paragraphs(&self.prose) {
             for (place, span) in code_spans(&paragraph) {
                 let here = line + paragraph.get(..place).unwrap_or_default().matches('\n').count();
-                let begins = |program: &&str| span.split_whitespace().next() == Some(**program);
+                let begins = |program: &&str| span.split_whitespace().next() == Some(*program);
                 if programs.iter().any(|program| begins(&program)) {
                     let commands = simple_commands(&span.replace('\n', " "));
                     let found = commands.into_iter().filter_map(|words| shown(here, words));
