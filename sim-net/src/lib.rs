@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Five of its files are others here: `hands` has no disks to copy to, `http` hears nobody, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Some of its files are others here: `hands` has no disks to copy to, `http` hears nobody, `keeper` keeps no events, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -8,6 +8,8 @@
 mod address;
 #[path = "../../crates/agent/src/agent.rs"]
 mod agent;
+#[path = "../../crates/agent/src/audit.rs"]
+mod audit;
 #[path = "../../crates/agent/src/backup.rs"]
 mod backup;
 #[path = "../../crates/agent/src/boot.rs"]
@@ -36,6 +38,7 @@ mod hooks;
 mod http;
 #[path = "../../crates/agent/src/input.rs"]
 mod input;
+mod keeper;
 #[path = "../../crates/agent/src/legacy.rs"]
 mod legacy;
 #[path = "../../crates/agent/src/life.rs"]
@@ -55,6 +58,8 @@ mod peers;
 mod purge;
 #[path = "../../crates/agent/src/rebuild/mod.rs"]
 mod rebuild;
+#[path = "../../crates/agent/src/reports.rs"]
+mod reports;
 #[path = "../../crates/agent/src/rescue.rs"]
 mod rescue;
 #[path = "../../crates/agent/src/rewind.rs"]
@@ -81,6 +86,8 @@ mod tail;
 #[path = "../../crates/agent/src/tally.rs"]
 #[allow(dead_code, reason = "read by the metrics, which are left out")]
 mod tally;
+#[path = "../../crates/agent/src/telling.rs"]
+mod telling;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
 #[path = "../../crates/agent/src/worker.rs"]

@@ -241,6 +241,7 @@ async fn liar(to: SocketAddr, leader: NodeId) -> Result<(), ChannelError> {
         from,
         cluster: Uuid::default(),
         message: message.clone(),
+        remark: None,
     };
     refused(client.call(&peer, PATH_PEER, &envelope(leader, PROTOCOL_VERSION), SECOND).await, 403);
     refused(client.call(&peer, PATH_PEER, &envelope(NodeId::new(MAD), 99), SECOND).await, 400);

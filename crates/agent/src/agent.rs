@@ -17,6 +17,7 @@ use crate::store::Store;
 use crate::supervisor::Supervisor;
 use crate::switchover::Wanted;
 use crate::tally::Tally;
+use crate::telling::Past;
 use crate::worker::Means;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub(crate) struct Agent {
     pub(crate) clock: Clock,
     pub(crate) store: Store,
     pub(crate) events: Events,
+    /// What reports tell beside the story under way.
+    pub(crate) past: Past,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) client: Client,
     pub(crate) links: BTreeMap<NodeId, Link>,
@@ -173,6 +176,7 @@ impl Agent {
         self.replan().await;
         self.ask_for_purge();
         self.tell_troubles();
+        self.go_on_telling();
         self.shut_down_after_handover();
         self.ask_again_to_stop().await;
         let state = self.core.state();
@@ -302,8 +306,10 @@ impl Agent {
                 (Kind::Election, format!("no longer leader of term {term}: {why}"))
             }
             Note::Following { leader, term } => {
-                self.events.story_ends();
-                (Kind::Election, format!("{leader} leads in term {term}"))
+                let what = format!("{leader} leads in term {term}");
+                let story = self.events.story_ends();
+                self.report_given_up(story, what.clone());
+                (Kind::Election, what)
             }
             Note::LeaderLost { leader, term } => {
                 let why = format!("leader {leader} of term {term} is not heard any more");
@@ -334,7 +340,7 @@ impl Agent {
                 ),
             ),
             Note::Config { what } => (Kind::Config, what),
-            Note::HandOver { what } => {
+            Note::HandOver { what, .. } => {
                 self.events.story_begins(&what);
                 (Kind::Handover, what)
             }

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::dead::Logs;
 use crate::events::Events;
 use crate::faults::FaultWatch;
+use crate::keeper::Keeper;
 use crate::life::LifeNote;
 use crate::local::{Local, configured_unfit, server_view, wish};
 use crate::purge::Purge;
@@ -16,6 +17,7 @@ use crate::signals::Signals;
 use crate::store::Store;
 use crate::supervisor::Supervisor;
 use crate::tally::Tally;
+use crate::telling::Past;
 use crate::worker::Means;
 use crate::{http, legacy, mysqld, observer, peers};
 use anyhow::{Context, anyhow};
@@ -90,7 +92,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     let id = NodeId::new(config.server.endpoint.to_string());
     let identity = identity(&config)?;
     let (mut store, record) = Store::open(&config.raft.meta_datadir)?;
-    let events = Events::new(id.clone());
+    let (keeper, earlier) = Keeper::open(&config.raft.meta_datadir);
+    let events = Events::new(id.clone(), keeper, earlier);
     let record = match record {
         Some(record) => record,
         None => first_record(&config, &id, &mut store, &events).await?,
@@ -174,7 +177,8 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         core,
         clock: Clock::new(times),
         store,
-        events,
+        events: events.clone(),
+        past: Past::default(),
         inputs: inputs.clone(),
         client,
         links: BTreeMap::new(),
@@ -210,8 +214,10 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     agent.clean_up_backup();
     signals.report(inputs);
     agent.carry_out(first).await;
-    agent.run(inbox).await;
+    // All that the agent owns is in it.
+    Box::pin(agent.run(inbox)).await;
     server.shutdown().await;
+    events.keeper().flush();
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::chance;
+use crate::telling::Learnt;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -13,10 +14,7 @@ const EVENTS_WAIT_MS: u64 = 10_000;
 
 impl Agent {
     pub(crate) async fn on_call(&mut self, call: Call, reply: oneshot::Sender<Reply>) {
-        if !call.request.is_read_only() {
-            let (name, who) = (call.request.name(), printable(&call.who));
-            self.events.push(EventKind::Operator, format!("{name}, asked by {who}"));
-        }
+        let reply = self.audited(&call, reply);
         let answer = match call.request {
             Request::Events { after, wait_ms } => {
                 let events = self.events.clone();
@@ -26,13 +24,27 @@ impl Agent {
                 });
                 return;
             }
-            // Placeholders until reports are kept.
-            Request::Reports => Reply::Ok(Response::Reports { reports: Vec::new() }),
-            Request::Report { id } => refused(
-                &format!("there is no report {}", printable(&id)),
-                "list them: xenoncli failover list",
-            ),
-            Request::Explain => refused("this agent cannot explain yet", "look at xenoncli cluster status"),
+            Request::FindEvents(query) => {
+                let events = self.events.clone();
+                tokio::spawn(async move {
+                    let _ = reply.send(Reply::Ok(Response::Events(events.find(query).await)));
+                });
+                return;
+            }
+            Request::Reports => {
+                let events = self.events.clone();
+                tokio::spawn(async move { reply.send(events.reports().await) });
+                return;
+            }
+            Request::Report { id } => {
+                let events = self.events.clone();
+                tokio::spawn(async move { reply.send(events.report(id).await) });
+                return;
+            }
+            Request::Aftermath { node, what, quarantined, decide } => {
+                self.hear_aftermath(node, Learnt { what, quarantined, decide })
+            }
+            Request::Explain => Reply::Ok(Response::Explanation(self.explanation())),
             Request::Status => Reply::Ok(Response::Status(Box::new(self.status()))),
             Request::Ping => Reply::Ok(Response::Pong { id: self.core.id().clone() }),
             Request::ClusterAdd { nodes, idle } => self.cluster_add(nodes, idle).await,
@@ -254,6 +266,6 @@ fn refused(what: impl Into<String>, cure: impl Into<String>) -> Reply {
 }
 
 /// A caller names itself: nothing of it may break a log line.
-fn printable(who: &str) -> String {
-    who.chars().filter(|c| !c.is_control()).take(80).collect()
+pub(crate) fn printable(who: &str) -> String {
+    who.chars().filter(|c| !c.is_control()).take(140).collect()
 }

@@ -18,6 +18,9 @@ const LINK_QUEUE: usize = 64;
 impl Agent {
     /// One event through the core, and all that follows.
     pub(crate) async fn step(&mut self, event: Event) {
+        if let Event::CannotServe { reason, .. } = &event {
+            self.past.cannot_serve = Some((reason.clone(), Instant::now()));
+        }
         let effects = self.core.step(event);
         self.carry_out(effects).await;
     }
@@ -59,12 +62,15 @@ impl Agent {
                 },
                 Effect::Quiesce { ticket } => self.start_op(Op::Quiesce(ticket)),
                 Effect::CatchUp { ticket, set } => self.start_op(Op::CatchUp(ticket, set)),
-                Effect::Rescue { ticket, from, lacks } => match self.rescue_order(from, lacks) {
-                    Ok(order) => self.start_op(Op::Rescue(ticket, Box::new(order))),
-                    Err(reason) => {
-                        queue.extend(self.core.step(Event::Rescued { ticket, result: Err(reason) }));
+                Effect::Rescue { ticket, from, lacks } => {
+                    self.events.story(|story| story.rescuing = lacks.clone());
+                    match self.rescue_order(from, lacks) {
+                        Ok(order) => self.start_op(Op::Rescue(ticket, Box::new(order))),
+                        Err(reason) => {
+                            queue.extend(self.core.step(Event::Rescued { ticket, result: Err(reason) }));
+                        }
                     }
-                },
+                }
                 Effect::Direct(directive) => {
                     let opens = matches!(directive, Directive::Lead { handed_over: Some(_), .. });
                     self.direct(directive);
@@ -79,7 +85,10 @@ impl Agent {
                 }
                 Effect::Disarm(timer) => self.clock.disarm(timer),
                 Effect::Answer(answer) => self.answer = Some(answer),
-                Effect::Note(note) => self.tell(note),
+                Effect::Note(note) => {
+                    self.tell(note.clone());
+                    self.note_for_report(&note);
+                }
             }
         }
     }
@@ -108,7 +117,9 @@ impl Agent {
         self.tally.on_sent(&message);
         let cluster = self.core.record().config.as_ref().map(|config| config.cluster);
         let cluster = cluster.or(self.heard_cluster).unwrap_or_default();
-        let envelope = Envelope { version: PROTOCOL_VERSION, from: self.core.id().clone(), cluster, message };
+        let remark = self.remark_for(&message);
+        let from = self.core.id().clone();
+        let envelope = Envelope { version: PROTOCOL_VERSION, from, cluster, message, remark };
         match serde_json::to_vec(&envelope) {
             Ok(body) => {
                 let link = self
@@ -154,6 +165,7 @@ impl Agent {
             self.tally.on_received(&envelope.message);
         }
         self.heard_cluster = Some(envelope.cluster);
+        self.hear(&envelope);
         let Envelope { from, cluster, message, .. } = envelope;
         self.step(Event::Message { from, cluster, message }).await;
     }

@@ -446,6 +446,7 @@ impl Agent {
         troubles.extend(self.crash_loop());
         troubles.extend(self.not_rewound());
         troubles.extend(self.watch.found_open());
+        troubles.extend(self.events.keeper().not_kept());
         self.local.troubles = troubles;
         if self.local.stale {
             let fence = |step: &Step| {

@@ -2,6 +2,7 @@
 
 mod address;
 mod agent;
+mod audit;
 mod backup;
 mod boot;
 mod calls;
@@ -17,6 +18,7 @@ mod hands;
 mod hooks;
 mod http;
 mod input;
+mod keeper;
 mod legacy;
 mod life;
 mod local;
@@ -27,6 +29,7 @@ mod observer;
 mod peers;
 mod purge;
 mod rebuild;
+mod reports;
 mod rescue;
 mod rewind;
 mod saver;
@@ -40,6 +43,7 @@ mod supervisor;
 mod switchover;
 mod tail;
 mod tally;
+mod telling;
 mod troubles;
 mod worker;
 

@@ -4,6 +4,7 @@ use crate::agent::Agent;
 use crate::input::Input;
 use crate::purge::NO_EXPIRY;
 use crate::tail;
+use crate::telling::Learnt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,6 +178,7 @@ impl Agent {
         }
         if self.local.role_is_primary() {
             self.events.story_begins("mysqld has died");
+            self.past.died = true;
             self.local.note_failure();
         }
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) has died or is ending"));
@@ -198,6 +200,10 @@ impl Agent {
         let text = last_words(record);
         self.events.push(EventKind::Mysqld, format!("mysqld (process {pid}) is gone: {text}"));
         self.copy_did_not_start(&text);
+        if std::mem::take(&mut self.past.died) {
+            let what = format!("mysqld of {} had ended: {text}", self.core.id());
+            self.tell_leader(Learnt { what, ..Learnt::default() });
+        }
         self.local.mysqld_error = text;
         self.local.hold_until = Some(Instant::now() + tail::ASKED_WITHIN);
         self.schedule_start(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX));
@@ -269,6 +275,9 @@ impl Agent {
         }
         let before = self.local.health.verdict();
         self.local.health.on_probe(probe);
+        if probe == Probe::Answered && self.local.promoted.is_some() {
+            self.past.served = Some(began);
+        }
         let verdict = self.local.health.verdict();
         if before == verdict {
             return;

@@ -1,5 +1,6 @@
 //! The agent's side of the channel: who may say what, and into the loop with it.
 
+use crate::calls::printable;
 use crate::input::Input;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -97,6 +98,9 @@ async fn on_call(incoming: &Incoming, inputs: &mpsc::Sender<Input>) -> Outgoing 
             format!("this agent speaks version {ours} of the calls, the caller {theirs}"),
         );
     }
+    let mut call = call;
+    // It names itself; where it comes from is seen.
+    call.who = format!("{} ({})", printable(&call.who), incoming.peer.addr().ip());
     let (reply, answer) = oneshot::channel();
     if inputs.send(Input::Call { call, reply }).await.is_err() {
         return Outgoing::text(503, "this agent is stopping");

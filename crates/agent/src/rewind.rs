@@ -4,6 +4,7 @@
 
 use crate::agent::Agent;
 use crate::input::Input;
+use crate::telling::Learnt;
 use std::time::Duration;
 use tokio::time::Instant;
 use xenon_api::EventKind;
@@ -310,6 +311,13 @@ impl Agent {
         // whoever leads later has what that leader was elected with (I2).
         let quarantine = rewind.quarantine.display();
         self.events.push(EventKind::Mysqld, format!("the tail of the binlog is kept in {quarantine} (W3)"));
+        let what = format!(
+            "{} transaction(s) that nobody had acknowledged are set aside in {quarantine} on {} (W3)",
+            rewind.gtids.count(),
+            self.core.id()
+        );
+        let quarantined = rewind.gtids.clone();
+        self.tell_leader(Learnt { what, quarantined, decide: true });
         let (bytes, folders) = kept_bytes(&self.config.raft.meta_datadir);
         if bytes > QUARANTINE_TELL || folders > QUARANTINE_FOLDERS_TELL {
             self.events.push(

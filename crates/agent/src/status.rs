@@ -3,8 +3,10 @@
 use crate::agent::Agent;
 use crate::rebuild::Job;
 use xenon_api::{
-    BackupStatus, JobKind, JobStatus, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, ReplicationStatus,
+    BackupStatus, Explanation, JobKind, JobStatus, MemberStatus, MysqlStatus, MysqldStatus, NodeExplanation,
+    NodeStatus, ReplicationStatus,
 };
+use xenon_election::{Explained, ExplainedNode, NodeId};
 use xenon_plan::observation::{ReceiverState, Replication};
 
 impl Agent {
@@ -49,6 +51,22 @@ impl Agent {
             uptime_s: self.began.elapsed().as_secs(),
             state_uptime_s: self.state.1.elapsed().as_secs(),
         }
+    }
+
+    /// Why each node leads, may lead, or may not.
+    pub(crate) fn explanation(&self) -> Explanation {
+        let Explained { nodes, cluster, next } = self.core.explain();
+        let heard = |id: &NodeId| {
+            self.heard.get(id).map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))
+        };
+        let nodes = nodes.into_iter().map(|ExplainedNode { node, leads, may_lead, why }| NodeExplanation {
+            heard_ms_ago: heard(&node),
+            node,
+            leads,
+            may_lead,
+            why,
+        });
+        Explanation { by: self.core.id().clone(), nodes: nodes.collect(), cluster, next }
     }
 
     /// What the plans found wrong, and what the elections have to say.

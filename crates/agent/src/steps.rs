@@ -26,12 +26,13 @@ impl Agent {
         self.local.was_primary = true;
         self.local.failures = 0;
         self.note_promoted(term);
-        let timing = self.events.promoted(term);
-        let took = timing.map_or(String::new(), |timing| {
-            let phases: Vec<_> = timing.phases.iter().map(|(name, ms)| format!("{name} {ms:.1}")).collect();
+        let story = self.events.promoted(term);
+        let took = story.as_ref().map_or(String::new(), |story| {
+            let phases: Vec<_> = story.phases.iter().map(|(name, ms)| format!("{name} {ms:.1}")).collect();
             format!("; milliseconds since the start: {}", phases.join(", "))
         });
         self.events.push(EventKind::Election, format!("open for writes as the primary of term {term}{took}"));
+        self.report_promotion(term, story);
         self.step(Event::Promoted { term }).await;
     }
 
@@ -153,6 +154,7 @@ impl Agent {
                 let ticket = self.local.freeze_ticket;
                 self.local.drain_timed_out |= drain_timed_out;
                 self.events.phase("frozen");
+                self.past.frozen = result.as_ref().ok().cloned();
                 if self.local.server.is_none() {
                     // W2, V7: a vote that is refused for what a dead server has must say so, and no look may have told the core
                     // of its death yet.

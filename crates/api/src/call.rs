@@ -1,12 +1,13 @@
 //! What the command line asks an agent, and what it answers.
 
-use crate::event::EventPage;
+use crate::event::{EventPage, EventQuery};
 use crate::job::{BackupOptions, DonorFacts, RebuildOptions, RestoreOptions};
 use crate::report::{Explanation, Report, ReportHead};
 use crate::status::NodeStatus;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use xenon_election::{NodeId, Rejoin};
+use xenon_gtid::GtidSet;
 
 /// A request with the version of its words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +120,21 @@ pub enum Request {
         /// How long to wait for a first one, milliseconds, at most 10,000.
         wait_ms: u64,
     },
+    /// Events by time and kind, from the disk too; waits for none.
+    FindEvents(EventQuery),
+    /// Between agents, to the leader: what became known of the node that was the primary before, for the report.
+    Aftermath {
+        /// Which node.
+        node: NodeId,
+        /// What, as a sentence.
+        what: String,
+        /// Transactions that were set aside there (W3).
+        #[serde(default, skip_serializing_if = "GtidSet::is_empty")]
+        quarantined: GtidSet,
+        /// Something is kept aside about which a person has to decide.
+        #[serde(default)]
+        decide: bool,
+    },
     /// The failovers and handovers that this node has told of, newest first.
     Reports,
     /// One of them, whole.
@@ -162,11 +178,34 @@ impl Request {
             Request::Restore(_) => "mysql restore",
             Request::DonorFacts { .. } => "donor facts",
             Request::MayRebuild { .. } => "may rebuild",
-            Request::Events { .. } => "events",
+            Request::Events { .. } | Request::FindEvents(_) => "events",
+            Request::Aftermath { .. } => "aftermath",
             Request::Reports => "failover list",
             Request::Report { .. } => "failover show",
             Request::Explain => "explain",
         }
+    }
+
+    /// Its name with what it is about, for the event log. Only what is known to hold no secret is named.
+    pub fn told(&self) -> String {
+        let name = self.name();
+        let list = |nodes: &[NodeId]| nodes.iter().map(NodeId::as_str).collect::<Vec<_>>().join(",");
+        let about = match self {
+            Request::ClusterAdd { nodes, .. } | Request::ClusterRemove { nodes } => list(nodes),
+            Request::HandOver { target } | Request::Switchover { target, .. } => {
+                target.as_ref().map_or_else(String::new, |target| format!("to {target}"))
+            }
+            Request::SetPriority { node, priority: Some(priority) } => {
+                format!("{node} --priority {priority}")
+            }
+            Request::SetPriority { node, priority: None } => format!("{node} --priority default"),
+            Request::SetRejoin { rejoin } => rejoin.word().to_owned(),
+            Request::Rebuild(options) => {
+                options.from.as_ref().map_or_else(String::new, |from| format!("--from={from}"))
+            }
+            _ => String::new(),
+        };
+        if about.is_empty() { name.to_owned() } else { format!("{name} {about}") }
     }
 
     /// It only looks.
@@ -176,6 +215,8 @@ impl Request {
             Request::Status
                 | Request::Ping
                 | Request::Events { .. }
+                | Request::FindEvents(_)
+                | Request::Aftermath { .. }
                 | Request::Reports
                 | Request::Report { .. }
                 | Request::Explain

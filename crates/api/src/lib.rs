@@ -7,16 +7,18 @@
 mod call;
 mod event;
 mod job;
+mod remark;
 mod report;
 mod status;
 mod stream;
 
 pub use call::{Call, Refusal, Reply, Request, Response, SwitchoverPlan};
-pub use event::{Event, EventKind, EventPage};
+pub use event::{Event, EventKind, EventPage, EventQuery};
 pub use job::{
     BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions,
     ToolFacts,
 };
+pub use remark::Remark;
 pub use report::{
     Explanation, NodeExplanation, Report, ReportHead, ReportKind, ReportOutcome, ReportPhase, ReportVote,
 };
@@ -53,4 +55,7 @@ pub struct Envelope {
     pub cluster: Uuid,
     /// What is said.
     pub message: Message,
+    /// What the report of a failover tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<Box<Remark>>,
 }

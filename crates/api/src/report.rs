@@ -30,6 +30,15 @@ pub struct Report {
     pub todo: Vec<String>,
     /// The events of it on this node, oldest first, bounded.
     pub events: Vec<Event>,
+    /// When the old primary was last known to serve, milliseconds since 1970 by this node's clock; `None` = not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good_unix_ms: Option<u64>,
+    /// The longest that clients can have been without a primary: from then until this one was open, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage_at_most_ms: Option<f64>,
+    /// What became known after it had ended, a sentence each, oldest first: how the old primary died, and how it came back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aftermath: Vec<String>,
 }
 
 /// What lists show of a [`Report`].
@@ -67,7 +76,7 @@ pub struct ReportHead {
 pub enum ReportKind {
     /// The old primary could not serve any more.
     Failover,
-    /// Somebody asked for it.
+    /// Planned: somebody asked for it, or the leader gave way by itself.
     Switchover,
     /// The first primary of a cluster, or the same node again.
     Start,
@@ -95,7 +104,7 @@ pub struct ReportVote {
     pub term: u64,
     /// Given.
     pub granted: bool,
-    /// Why not; empty when it was given.
+    /// Why not, or why it counts only beside all the others' (S3); empty otherwise.
     pub why: String,
     /// What it had received then; `None` = not said.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
@@ -123,6 +132,12 @@ pub struct Explanation {
     pub by: NodeId,
     /// One a member.
     pub nodes: Vec<NodeExplanation>,
+    /// What holds for all of them, a sentence each: voters, majority, pause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cluster: Vec<String>,
+    /// Who would be elected if the primary died now, and why; `None` where that cannot be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One node in an [`Explanation`].

@@ -1,5 +1,8 @@
 //! The command line.
 
+use crate::commands::events::{EventsArguments, LogArguments};
+use crate::commands::explain::ExplainArguments;
+use crate::commands::failover::FailoverCommand;
 use crate::commands::init::InitArguments;
 use crate::output::Output;
 use crate::playground::PlaygroundArguments;
@@ -57,6 +60,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: XenonCommand,
     },
+    /// What came of failovers and switchovers.
+    Failover {
+        #[command(subcommand)]
+        command: FailoverCommand,
+    },
+    /// Why each node leads, may lead, or may not, and who would be elected if the primary died now.
+    Explain(ExplainArguments),
     /// Write a configuration for this host's agent.
     Init(Box<InitArguments>),
     /// A real cluster on this machine, to look at and to break.
@@ -124,6 +134,17 @@ pub(crate) enum ClusterCommand {
         #[arg(long, value_enum, value_name = "auto|ask", conflicts_with = "node")]
         rejoin: Option<RejoinWord>,
     },
+    /// What happened on all nodes, by time; with --follow, what happens.
+    #[command(after_help = "Examples:\n  \
+        xenoncli cluster events --follow\n  \
+        xenoncli cluster events --since 1h --kind trouble --kind operator\n\n\
+        --output json: one object a line: {seq, unix_ms, node, kind, text, since_start_ms}")]
+    Events(EventsArguments),
+    /// All that the agents have kept of what happened, by time.
+    #[command(after_help = "Example:\n  \
+        xenoncli cluster log --start-datetime '2020-01-01 10:00:00' --stop-datetime '2020-01-01 11:00:00' --grep disk\n\n\
+        Each agent keeps its last events on disk, at most 16 MiB of them.")]
+    Log(LogArguments),
     /// Every node: its part in elections, its server, its replication.
     #[command(
         after_help = "What is wrong with a node stands below the table, on standard error. A node that does not \

@@ -5,12 +5,14 @@ mod arguments;
 mod book;
 mod commands;
 mod failure;
+mod gather;
 mod output;
 mod password;
 mod playground;
 mod session;
 mod table;
 mod views;
+mod when;
 mod words;
 
 use arguments::{Arguments, Command};
@@ -85,6 +87,8 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Raft { command } => commands::raft::run(command, config, output).await,
         Command::Mysql { command } => commands::mysql::run(command, config, output).await,
         Command::Xenon { command } => commands::xenon::run(command, config, output).await,
+        Command::Failover { command } => commands::failover::run(command, config, output).await,
+        Command::Explain(options) => commands::explain::run(options, config, output).await,
         Command::Init(options) => commands::init::run(*options, config, output),
         Command::Version => commands::version::run(config, output).await,
         // Its future holds a whole cluster.

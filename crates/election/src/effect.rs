@@ -287,6 +287,8 @@ pub enum Note {
     HandOver {
         /// What happened, in words.
         what: String,
+        /// It is over, and this node leads on.
+        given_up: bool,
     },
     /// Something is wrong that an operator should know.
     Trouble {

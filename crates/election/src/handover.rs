@@ -196,7 +196,7 @@ impl Election {
         };
         let prepares = !below.is_empty();
         leader.handover = Some(HandOver { target, below, stage });
-        out.note(Note::HandOver { what });
+        out.note(Note::HandOver { what, given_up: false });
         if prepares {
             self.send_heartbeats(out);
         }
@@ -247,7 +247,7 @@ impl Election {
         }
         let target = target.clone();
         let ticket = self.ticket();
-        out.note(Note::HandOver { what: format!("closing writes for {target}") });
+        out.note(Note::HandOver { what: format!("closing writes for {target}"), given_up: false });
         if let Role::Leader(leader) = &mut self.role
             && let Some(handover) = &mut leader.handover
         {
@@ -308,7 +308,8 @@ impl Election {
                 handover.stage = HandingOver::Closed(set.clone());
                 let target = handover.target.clone();
                 self.quiesced = Some((target.clone(), set.clone()));
-                out.note(Note::HandOver { what: format!("writes are closed; {target} is told to stand") });
+                let what = format!("writes are closed; {target} is told to stand");
+                out.note(Note::HandOver { what, given_up: false });
                 out.send(&target, Message::Stand { term, after: Some(set) });
             }
             Err(reason) => self.undo_handover(&reason, out),
@@ -335,6 +336,7 @@ impl Election {
             out.disarm(Timer::HandOver);
             out.note(Note::HandOver {
                 what: format!("handover to {} given up: {why}; this node stays the leader", handover.target),
+                given_up: true,
             });
             if !handover.below.is_empty() {
                 // They replicate from here again.

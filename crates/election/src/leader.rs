@@ -351,7 +351,8 @@ impl Election {
         match &successor {
             Some(id) => {
                 out.send(id, Message::Stand { term, after: None });
-                out.note(Note::HandOver { what: format!("{reason}: {id} is told to stand") });
+                let what = format!("{reason}: {id} is told to stand");
+                out.note(Note::HandOver { what, given_up: false });
             }
             None => out.trouble(format!("{reason}, and no other member is fit to stand")),
         }

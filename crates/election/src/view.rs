@@ -6,6 +6,7 @@ use crate::event::State;
 use crate::ids::NodeId;
 use crate::message::LeaderInfo;
 use crate::record::Record;
+use xenon_gtid::GtidSet;
 
 impl Election {
     /// This node.
@@ -32,6 +33,11 @@ impl Election {
                 !self.record.errant.is_empty(),
             ),
         }
+    }
+
+    /// received(n) as it was read last: before a vote, by the freeze.
+    pub fn received(&self) -> Option<&GtidSet> {
+        self.local.server.as_ref().map(|server| &server.received)
     }
 
     /// The record as it stands in memory is on disk (S1).

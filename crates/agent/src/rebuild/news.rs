@@ -4,6 +4,7 @@ use super::What;
 use super::check::{self, Checked};
 use super::job::{self, News};
 use crate::agent::Agent;
+use crate::telling::Learnt;
 use std::time::Duration;
 use tokio::time::Instant;
 use xenon_api::{EventKind, Reply, Response};
@@ -147,13 +148,16 @@ impl Agent {
         let Some(job) = &mut self.rebuild.job else { return };
         job.journal.ended = Some(Ended::Done);
         let took = job.began.elapsed().as_secs_f64();
+        let decide = kept.is_some();
         let kept = kept.map(|kept| format!("; {kept}")).unwrap_or_default();
         let verb = if job.journal.backup.is_some() { "restored" } else { "rebuilt" };
         let text = format!("this node is {verb} from {}, in {took:.1} s{kept}", self.donor_name());
         if let Some(job) = &mut self.rebuild.job {
             job.line(text.clone());
         }
-        self.events.push(EventKind::Job, text);
+        self.events.push(EventKind::Job, text.clone());
+        let what = format!("{}: {text}", self.core.id());
+        self.tell_leader(Learnt { what, decide, ..Learnt::default() });
         self.end_turn_if_over();
         self.note_journal();
     }

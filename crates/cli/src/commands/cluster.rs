@@ -2,7 +2,7 @@
 
 use crate::arguments::{ClusterCommand, FormatArguments};
 use crate::commands::change::{self, Change};
-use crate::commands::switchover;
+use crate::commands::{events, switchover};
 use crate::failure::Outcome;
 use crate::output::{self, Output};
 use crate::session::{self, Answer, DO, Session};
@@ -35,6 +35,8 @@ pub(crate) async fn run(command: ClusterCommand, config: Option<&Path>, output: 
             let priority = priority.and_then(|priority| priority.0);
             return tell(Request::SetPriority { node, priority }, config, output).await;
         }
+        ClusterCommand::Events(options) => return events::run(options, config, output).await,
+        ClusterCommand::Log(options) => return events::log(options, config, output).await,
         ClusterCommand::Status(format) => (&views::STATUS, format),
         ClusterCommand::Gtid(format) => (&views::GTID, format),
         ClusterCommand::Mysql(format) => (&views::MYSQL, format),

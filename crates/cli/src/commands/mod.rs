@@ -3,6 +3,9 @@
 pub(crate) mod backup;
 mod change;
 pub(crate) mod cluster;
+pub(crate) mod events;
+pub(crate) mod explain;
+pub(crate) mod failover;
 mod handover;
 pub(crate) mod init;
 pub(crate) mod mysql;

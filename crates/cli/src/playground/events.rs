@@ -39,8 +39,8 @@ impl Stream {
         let (sender, lines) = mpsc::channel(1_000);
         for node in nodes {
             let last = match events(&session, &node.endpoint, 0, 0).await {
-                Some(page) => Seen { after: last_seq(&page, 0), agent: page.agent_started_unix_ms },
-                None => Seen { after: 0, agent: 0 },
+                Some(page) => last_seq(&page, 0),
+                None => 0,
             };
             let (name, endpoint) = (node.name.clone(), node.endpoint.clone());
             tokio::spawn(follow(session.clone(), name, endpoint, last, sender.clone()));
@@ -73,18 +73,10 @@ impl Stream {
     }
 }
 
-/// What was seen of one agent.
-#[derive(Clone, Copy)]
-struct Seen {
-    after: u64,
-    /// When the agent was started: its events are counted anew when it is started again.
-    agent: u64,
-}
-
-async fn follow(session: Session, name: String, endpoint: String, mut seen: Seen, lines: mpsc::Sender<Line>) {
+async fn follow(session: Session, name: String, endpoint: String, mut seen: u64, lines: mpsc::Sender<Line>) {
     let mut answers = true;
     loop {
-        let page = events(&session, &endpoint, seen.after, WAIT_MS).await;
+        let page = events(&session, &endpoint, seen, WAIT_MS).await;
         let is_there = page.is_some();
         if is_there != answers {
             answers = is_there;
@@ -99,14 +91,7 @@ async fn follow(session: Session, name: String, endpoint: String, mut seen: Seen
             sleep(AGAIN).await;
             continue;
         };
-        if page.agent_started_unix_ms != seen.agent {
-            let fresh = seen.after == 0;
-            seen = Seen { after: 0, agent: page.agent_started_unix_ms };
-            if !fresh {
-                continue;
-            }
-        }
-        seen.after = last_seq(&page, seen.after);
+        seen = last_seq(&page, seen);
         for event in page.events {
             let line = Line {
                 unix_ms: event.unix_ms,

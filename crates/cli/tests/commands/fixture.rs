@@ -58,6 +58,15 @@ impl Agent {
         self.state().asked.iter().filter(|request| !request.is_read_only()).cloned().collect()
     }
 
+    /// Something has happened there, at some time.
+    pub(crate) fn event_at(&self, unix_ms: u64, kind: EventKind, text: &str) {
+        let mut state = self.state();
+        push_event(&mut state, kind, text);
+        if let Some(event) = state.events.last_mut() {
+            event.unix_ms = unix_ms;
+        }
+    }
+
     /// Something happens there.
     pub(crate) fn event(&self, kind: EventKind, text: &str) {
         push_event(&mut self.state(), kind, text);
@@ -81,6 +90,10 @@ fn answer(state: &mut State, request: &Request) -> Reply {
         Request::Ping => Reply::Ok(Response::Pong { id: status.id.clone() }),
         Request::Events { after, .. } => {
             let events = state.events.iter().filter(|event| event.seq > *after).cloned().collect();
+            Reply::Ok(Response::Events(EventPage { events, agent_started_unix_ms: 1, gap: false }))
+        }
+        Request::FindEvents(query) => {
+            let events = query.pick(state.events.iter().cloned());
             Reply::Ok(Response::Events(EventPage { events, agent_started_unix_ms: 1, gap: false }))
         }
         other => done(&format!("{} is done", other.name())),
@@ -148,7 +161,8 @@ impl Stage {
         self.agents.iter().map(|agent| agent.id.clone()).collect()
     }
 
-    fn start(&mut self, place: usize) {
+    /// The agent starts.
+    pub(crate) fn start(&mut self, place: usize) {
         let agent = &mut self.agents[place];
         let state = agent.state.clone();
         let handler = move |incoming: Incoming| {

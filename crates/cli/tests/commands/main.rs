@@ -9,3 +9,4 @@ mod fixture;
 mod handover;
 mod init;
 mod looking;
+mod told;

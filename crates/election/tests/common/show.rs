@@ -128,7 +128,7 @@ fn note(note: &Note) -> Option<String> {
         Note::MayNotStand { why } => format!("may not stand: {why}"),
         Note::Errant { errant } => format!("errant: {}", set(errant)),
         Note::Config { what } => what.clone(),
-        Note::HandOver { what } => what.clone(),
+        Note::HandOver { what, .. } => what.clone(),
         Note::Trouble { what } => format!("TROUBLE {what}"),
         // The messages say it.
         _ => return None,

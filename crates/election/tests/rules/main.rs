@@ -11,6 +11,7 @@ mod candidate;
 mod config;
 mod doubt;
 mod errant;
+mod explain;
 mod formation;
 mod handover;
 mod kit;
