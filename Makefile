@@ -23,6 +23,9 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(CACHE)/tools/bin
 # A MariaDB server with its backup tool, for the one test of that; without it the test says that it is skipped.
 WITH_MARIADB = MARIADB_BASEDIR=$$(scripts/mariadb basedir || true) && export MARIADB_BASEDIR
 
+# A headless browser for the tests of the dashboard; without it they say that they are skipped.
+WITH_BROWSER = XENON_BROWSER=$$(scripts/browser dir || true) && export XENON_BROWSER
+
 # The servers' base folder, for the rest of the recipe; a failure ends the recipe.
 WITH_MYSQL = MYSQL_BASEDIR=$$(scripts/mysql basedir) && export MYSQL_BASEDIR XENON_BIN_DIR='$(BIN_DIR)'
 
@@ -40,15 +43,16 @@ play: setup ## Start a cluster of three real servers here, to look at and to bre
 	exec '$(BIN_DIR)/xenoncli' playground $(ARGS)
 
 test: setup ## Run every test, real servers included
-	@$(WITH_MYSQL) && $(WITH_MARIADB) && \
+	@$(WITH_MYSQL) && $(WITH_MARIADB) && $(WITH_BROWSER) && \
 	cargo build --profile $(PROFILE) --workspace --bins --tests && \
 	cargo test --profile $(PROFILE) --workspace --doc --quiet && \
 	{ [ "$$(id -u)" = 0 ] || echo 'Not root: stories that cut hosts off or break disks are skipped.'; } && \
 	cargo nextest run --workspace --cargo-profile $(PROFILE) --profile $(NEXTEST_PROFILE)
 
 nightly: setup ## Tell every story of faults on real servers, then break one cluster for an hour (MINUTES=…)
-	@$(WITH_MYSQL) && $(WITH_MARIADB) && \
+	@$(WITH_MYSQL) && $(WITH_MARIADB) && $(WITH_BROWSER) && \
 	cargo build --profile $(PROFILE) --workspace --bins --tests && \
+	scripts/setup deb && packaging/test && \
 	timeout --foreground 5400 cargo nextest run --workspace --cargo-profile $(PROFILE) --profile nightly && \
 	'$(BIN_DIR)/chaos' --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
@@ -98,4 +102,5 @@ setup: ## Install what building and testing need; nothing when it is there
 clean-cache: ## Remove the fetched MySQL server and the test runner from the cache folder
 	@scripts/mysql clean
 	@scripts/mariadb clean
+	@scripts/browser clean
 	rm -rf '$(CACHE)/tools'

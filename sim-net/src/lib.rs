@@ -1,6 +1,6 @@
 //! The agent, file by file as `crates/agent` has it, on turmoil's network and beside servers that are values.
 //!
-//! Some of its files are others here: `hands` has no disks to copy to, `http` hears nobody, `keeper` keeps no events, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
+//! Some of its files are others here: `hands` has no disks to copy to, `http` hears nobody, `keeper` keeps no events, `people` serves nobody, `vip` moves no address, [`chance`] is seeded, `saver` writes the record without a thread (virtual time would
 //! run ahead of it), `signals` hears none. The crates it is built on are its own, but for the channel's sockets
 //! (`sim-net/channel`) and the whole of `xenon-mysql` (`sim-net/mysqld`). What `main` does (arguments, the log) is left out.
 
@@ -54,6 +54,7 @@ mod mysqld;
 mod observer;
 #[path = "../../crates/agent/src/peers.rs"]
 mod peers;
+mod people;
 #[path = "../../crates/agent/src/purge.rs"]
 mod purge;
 #[path = "../../crates/agent/src/rebuild/mod.rs"]
@@ -90,5 +91,6 @@ mod tally;
 mod telling;
 #[path = "../../crates/agent/src/troubles.rs"]
 mod troubles;
+mod vip;
 #[path = "../../crates/agent/src/worker.rs"]
 mod worker;

@@ -8,6 +8,8 @@ mod metrics;
 use anyhow::{Context, Result, ensure};
 use haproxy::Haproxy;
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use xenon_testkit::{LocalCluster, Signal};
 use xenon_tests::http::{self, Got};
 use xenon_tests::{COMES_UP, HEALS, Story, options, strike};
@@ -50,7 +52,7 @@ async fn primary(cluster: &LocalCluster, bound: Duration) -> Result<usize> {
 async fn health_changes_and_events_over_http_and_haproxy_before_it() -> Result<()> {
     let mut options = options(3)?;
     options.agent_keys.push(("server".to_owned(), "enable-apis".to_owned(), true.into()));
-    let (story, leader) = Story::begin_with(options, COMES_UP).await?;
+    let (mut story, leader) = Story::begin_with(options, COMES_UP).await?;
     let cluster = &story.cluster;
     assert_eq!(primary(cluster, HEALS).await?, leader);
     let others: Vec<usize> = (0..3).filter(|node| *node != leader).collect();
@@ -77,7 +79,7 @@ async fn health_changes_and_events_over_http_and_haproxy_before_it() -> Result<(
     looks_and_changes(cluster, leader, follower, third).await?;
     let haproxy = Haproxy::start(cluster).await?;
     metrics::of_a_quiet_cluster(cluster, leader).await?;
-    switchover(&story, haproxy.as_ref(), follower).await?;
+    switchover(&story, haproxy.as_ref(), leader, follower).await?;
     metrics::of_a_switchover(cluster, leader, follower).await?;
     let now = hang(&story, haproxy.as_ref(), follower).await?;
 
@@ -93,6 +95,10 @@ async fn health_changes_and_events_over_http_and_haproxy_before_it() -> Result<(
         haproxy.serves(cluster, Duration::from_secs(30)).await?;
     }
     drop(haproxy);
+    cluster.wait_all_following(2, HEALS).await?;
+    let now = primary(cluster, HEALS).await?;
+    story.old_primary_has_no_agent();
+    stopped_agent(&story, now).await?;
     story.end_with_rewound(now).await?;
     Ok(())
 }
@@ -153,7 +159,7 @@ async fn looks_and_changes(
 }
 
 /// A planned switchover to `target`, asked of the target itself.
-async fn switchover(story: &Story, haproxy: Option<&Haproxy>, target: usize) -> Result<()> {
+async fn switchover(story: &Story, haproxy: Option<&Haproxy>, old: usize, target: usize) -> Result<()> {
     let cluster = &story.cluster;
     let body = format!(r#"{{"target":"{}","dry_run":true}}"#, cluster.node(target)?.endpoint);
     let plan = post(cluster, target, "/api/v1/switchover", &body).await?;
@@ -166,6 +172,14 @@ async fn switchover(story: &Story, haproxy: Option<&Haproxy>, target: usize) -> 
     let begun = Instant::now();
     let answer = post(cluster, target, "/api/v1/switchover", &body).await?;
     assert_eq!(answer.status, 200, "{}", answer.json);
+    let old = cluster.node(old)?;
+    while health(cluster, target, "/primary").await?.status != 200 {
+        ensure!(begun.elapsed() < HEALS, "the target does not become the primary");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Never two at once.
+    let after = http::ask(&old, None, "GET", "/primary", "", CHECK).await?;
+    assert_eq!(after.status, 503, "{}", after.json);
     story.taken_over(begun, Duration::from_secs(20)).await?;
     assert_eq!(primary(cluster, HEALS).await?, target);
     if let (Some(haproxy), Some(session)) = (haproxy, session) {
@@ -210,6 +224,47 @@ async fn hang(story: &Story, haproxy: Option<&Haproxy>, leader: usize) -> Result
     story.some_more().await?;
     cluster.wait_all_following(2, HEALS).await?;
     Ok(now)
+}
+
+/// The primary's agent is stopped for longer than its lease. The first thing that it says afterwards, to a check that has
+/// waited for it, is not what it knew before.
+async fn stopped_agent(story: &Story, leader: usize) -> Result<()> {
+    let node = story.cluster.node(leader)?;
+    let agent = node.agent().context("its agent runs")?;
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        // Accepted before, so that nothing but the answer is left to do.
+        let mut stream = TcpStream::connect(node.http()).await?;
+        stream.write_all(b"GET /primary HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+        http::read_until(&mut stream, "\"why\"", CHECK).await?;
+        waiting.push(stream);
+    }
+    let stopped = strike(agent, Signal::STOP)?;
+    for stream in &mut waiting {
+        stream.write_all(b"GET /primary HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+    }
+    story.served_again(stopped, Duration::from_secs(30)).await?;
+    primary_but(&story.cluster, leader).await?;
+    strike(agent, Signal::CONT)?;
+    for stream in &mut waiting {
+        let told = http::read_until(stream, "\"why\"", Duration::from_secs(10)).await?;
+        assert!(told.contains(" 503 "), "{told}");
+    }
+    Ok(())
+}
+
+/// Waits until another node says that it is the primary.
+async fn primary_but(cluster: &LocalCluster, old: usize) -> Result<()> {
+    let what = "another node says that it is the primary";
+    let look = async || {
+        for node in (0..cluster.nodes().len()).filter(|node| *node != old) {
+            if health(cluster, node, "/primary").await.ok()?.status == 200 {
+                return Some(());
+            }
+        }
+        None
+    };
+    cluster.wait_until(HEALS, what, look).await.map(drop)
 }
 
 async fn mysqld_is_known_to_hang(cluster: &LocalCluster, node: usize) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! From the Go tool: its files as people have them, its servers as it leaves them, and our agents in the place of its own.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -174,7 +174,9 @@ async fn files_and_servers_of_the_go_tool_become_one_cluster() -> Result<()> {
     // The present primary's agent first. Alone it is no majority, and leaves its server open.
     cluster.start_agent(0)?;
     cluster.wait_until(UP, "it answers", async || cluster.status(0).await.ok()).await?;
-    cluster.admin(0).await?.run("INSERT INTO app.kept VALUES (4)", SHORT).await?;
+    if let Err(error) = cluster.admin(0).await?.run("INSERT INTO app.kept VALUES (4)", SHORT).await {
+        bail!("{error:#}\n{}", cluster.picture().await);
+    }
     cluster.start_agent(1)?;
     cluster.start_agent(2)?;
     let leader = cluster.wait_all_following(2, ADOPTED).await?.value;

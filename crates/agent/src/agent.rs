@@ -10,6 +10,7 @@ use crate::http::Outlet;
 use crate::input::Input;
 use crate::life::LifeNote;
 use crate::local::Local;
+use crate::people::People;
 use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
@@ -18,6 +19,7 @@ use crate::supervisor::Supervisor;
 use crate::switchover::Wanted;
 use crate::tally::Tally;
 use crate::telling::Past;
+use crate::vip::Vip;
 use crate::worker::Means;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +69,8 @@ pub(crate) struct Agent {
     pub(crate) backups: Backups,
     /// W4: one copy by stream at a time is given to others.
     pub(crate) donations: Arc<Semaphore>,
+    /// What people look at and change beside the agent's own work.
+    pub(crate) people: People,
     pub(crate) counters: Counters,
     pub(crate) tally: Tally,
     pub(crate) supervisor: Supervisor,
@@ -74,6 +78,10 @@ pub(crate) struct Agent {
     pub(crate) state: (State, Instant),
     /// Of the last message, for answers of a node that has no cluster yet.
     pub(crate) heard_cluster: Option<Uuid>,
+    /// The service address.
+    pub(crate) vip: Box<Vip>,
+    /// The leader of another node that was heard last.
+    pub(crate) other_leader: Option<NodeId>,
     /// The answer to the operator's request under way.
     pub(crate) answer: Option<Result<String, Refused>>,
     /// T1: a switchover that waits for what stands in its way.
@@ -98,6 +106,7 @@ impl Agent {
                 self.comeback.wake_at(),
                 self.purge.wake_at(),
                 self.watch.sleepers.wake_at(),
+                self.vip.wake_at().map(Instant::from_std),
                 self.stopping,
                 self.supervisor.wake_at(),
                 again,
@@ -159,6 +168,7 @@ impl Agent {
             Input::Rebuild(news) => self.on_rebuild_news(*news).await,
             Input::Backup(news) => self.on_backup_news(*news),
             Input::Hook { up, result } => self.on_hook(up, result),
+            Input::Address(news) => self.on_vip(*news),
             Input::Stop => self.on_stop().await,
         }
     }
@@ -175,6 +185,7 @@ impl Agent {
         self.drive_rebuild().await;
         self.replan().await;
         self.ask_for_purge();
+        self.hold_address();
         self.tell_troubles();
         self.go_on_telling();
         self.shut_down_after_handover();

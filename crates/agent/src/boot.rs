@@ -10,6 +10,7 @@ use crate::faults::FaultWatch;
 use crate::keeper::Keeper;
 use crate::life::LifeNote;
 use crate::local::{Local, configured_unfit, server_view, wish};
+use crate::people::People;
 use crate::purge::Purge;
 use crate::rebuild::Rebuild;
 use crate::rewind::Comeback;
@@ -18,6 +19,7 @@ use crate::store::Store;
 use crate::supervisor::Supervisor;
 use crate::tally::Tally;
 use crate::telling::Past;
+use crate::vip::Vip;
 use crate::worker::Means;
 use crate::{http, legacy, mysqld, observer, peers};
 use anyhow::{Context, anyhow};
@@ -117,10 +119,13 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     let found = if witness { None } else { Mysqld::find(&mysqld::options(&config), &door, FIRST_LOOK).await };
     local.server = if witness { None } else { door.observe(FIRST_LOOK).await.ok() };
     let primary_of_term = is_primary_of(&local, &record);
+    let mut vip = Vip::open(&config, primary_of_term, &inputs);
     if primary_of_term {
-        // T3: the address stays where it is, too, if the start hook was known to be done.
+        // T3: the address stays where it is, too, if the start hook was known to be done. One that the agent moves itself
+        // stays for as long as it may, and is taken up again when it is known that this node still leads.
         let known = std::fs::read_to_string(address_file(&config)).is_ok_and(|word| word.trim() == "here");
-        local.address = if known { Address::Here } else { Address::Unknown };
+        vip.hooked = known;
+        local.address = if known && !vip.is_native() { Address::Here } else { Address::Unknown };
         local.was_primary = true;
     }
     if local.server.is_some() {
@@ -144,6 +149,9 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         EventKind::Agent,
         format!("xenon {} starts as {id}, process {}", env!("CARGO_PKG_VERSION"), std::process::id()),
     );
+    for text in std::mem::take(&mut vip.found) {
+        events.push(EventKind::Trouble, text);
+    }
     let look = if witness { Arc::default() } else { observer::spawn(door, times, inputs.clone()) };
     // Complete from the start: a leader that resumes tells the others at once where its server is (T3).
     let view = LocalView {
@@ -194,6 +202,9 @@ pub(crate) async fn run(config: Config, path: &Path) -> anyhow::Result<()> {
         rebuild: Rebuild::new(&config.raft.meta_datadir),
         backups: Backups::new(&config.raft.meta_datadir),
         donations: Arc::new(Semaphore::new(1)),
+        vip: Box::new(vip),
+        other_leader: None,
+        people: People::default(),
         counters: Counters::default(),
         tally: Tally::default(),
         supervisor: Supervisor::of_environment(),

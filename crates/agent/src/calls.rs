@@ -90,6 +90,13 @@ impl Agent {
             Request::Restore(options) => return self.on_restore_call(options, &printable(&call.who), reply),
             Request::DonorFacts { streams } => return self.on_donor_facts(streams, reply),
             Request::MayRebuild { node, over } => self.may_rebuild(&node, over),
+            request @ (Request::Accounts
+            | Request::CreateAccount(_)
+            | Request::DropAccount { .. }
+            | Request::ChangePassword { .. }
+            | Request::SetGlobals { .. }
+            | Request::Stacks { .. }
+            | Request::Doctor { .. }) => return self.on_people_call(request, reply),
             Request::MysqlStart => self.mysql_start(),
             Request::MysqlShutdown => self.mysql_shutdown().await,
             Request::MysqlKill => self.mysql_kill(),

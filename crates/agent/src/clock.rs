@@ -73,6 +73,17 @@ impl Clock {
         self.rounds.push_back((term, round, Instant::now()));
     }
 
+    /// L1: when the lease of this node's leadership runs out, counted from the sending of the last round that a majority has
+    /// answered.
+    pub(crate) fn lease(&self) -> Option<Instant> {
+        self.armed.get(&Timer::Lease).copied()
+    }
+
+    /// What is left of T when a lease has run out: nobody stands before it is over.
+    pub(crate) fn beyond_lease(&self) -> Duration {
+        Duration::from_millis(self.times.election_ms.saturating_sub(self.times.lease_ms))
+    }
+
     /// When the next timer runs out.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.armed.values().min().copied()

@@ -27,17 +27,28 @@ impl std::fmt::Display for HookFailure {
 }
 
 /// Runs `command` with `bash -c` and reports how it went. `up`: it is the start command.
-pub(crate) fn spawn(command: String, up: bool, bound: Duration, inputs: mpsc::Sender<Input>) {
+pub(crate) fn spawn(
+    command: String,
+    environment: Vec<(&'static str, String)>,
+    up: bool,
+    bound: Duration,
+    inputs: mpsc::Sender<Input>,
+) {
     tokio::spawn(async move {
-        let result = run(&command, bound).await;
+        let result = run(&command, environment, bound).await;
         let _ = inputs.send(Input::Hook { up, result }).await;
     });
 }
 
-async fn run(command: &str, bound: Duration) -> Result<String, HookFailure> {
+async fn run(
+    command: &str,
+    environment: Vec<(&'static str, String)>,
+    bound: Duration,
+) -> Result<String, HookFailure> {
     let mut child = Command::new("bash")
         .arg("-c")
         .arg(command)
+        .envs(environment)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -92,11 +103,20 @@ mod tests {
 
     #[tokio::test]
     async fn the_output_is_kept_and_a_failure_says_why() {
-        assert_eq!(run("echo moved", BOUND).await.unwrap(), "moved");
-        let error = run("echo 'no such device' >&2; exit 2", BOUND).await.unwrap_err();
+        assert_eq!(run("echo moved", Vec::new(), BOUND).await.unwrap(), "moved");
+        let error = run("echo 'no such device' >&2; exit 2", Vec::new(), BOUND).await.unwrap_err();
         assert!(matches!(error, HookFailure::Exited(_)));
         let error = error.to_string();
         assert!(error.contains("exit status: 2") && error.contains("no such device"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn it_is_told_what_happens() {
+        let environment = vec![("XENON_EVENT", "start".to_owned()), ("XENON_WHY", "a 'b' $c".to_owned())];
+        assert_eq!(
+            run("echo \"$XENON_EVENT: $XENON_WHY\"", environment, BOUND).await.unwrap(),
+            "start: a 'b' $c"
+        );
     }
 
     #[tokio::test]
@@ -104,7 +124,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mark = folder.path().join("mark");
         let command = format!("(sleep 1; touch {}) & wait", mark.display());
-        let error = run(&command, Duration::from_millis(100)).await.unwrap_err();
+        let error = run(&command, Vec::new(), Duration::from_millis(100)).await.unwrap_err();
         assert!(matches!(error, HookFailure::NotDone(_)));
         let error = error.to_string();
         assert!(error.contains("not done within 100 ms"), "{error}");
@@ -114,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn endless_output_is_bounded() {
-        let text = run("head -c 1000000 /dev/zero | tr '\\0' x", BOUND).await.unwrap();
+        let text = run("head -c 1000000 /dev/zero | tr '\\0' x", Vec::new(), BOUND).await.unwrap();
         assert_eq!(text.len(), OUTPUT);
     }
 }

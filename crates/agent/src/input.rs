@@ -7,6 +7,7 @@ use crate::metrics::Measured;
 use crate::rebuild::News;
 use crate::rewind::RewindNews;
 use crate::tail::Served;
+use crate::vip::VipNews;
 use crate::worker::{Done, StepReport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -80,6 +81,8 @@ pub(crate) enum Input {
     Backup(Box<crate::backup::News>),
     /// A hook has ended.
     Hook { up: bool, result: Result<String, HookFailure> },
+    /// The service address, as the agent itself moves it.
+    Address(Box<VipNews>),
     /// SIGTERM or SIGINT.
     Stop,
 }

@@ -277,15 +277,11 @@ impl Agent {
         } else {
             Process::Down
         };
-        let address = match (local.address, local.address_retry) {
-            (Address::Unknown, Some(at)) if at > now => Address::Moving,
-            (address, _) => address,
-        };
         Seen {
             process,
             server: local.server.clone(),
             health: local.health.verdict(),
-            address,
+            address: self.seen_address(),
             replication_user: self.means.replication_user.clone(),
             replication_ssl: self.means.replication_ssl,
             account_checked: local.account_checked,
@@ -367,9 +363,11 @@ impl Agent {
                 | Role::Invalid { .. }
                 | Role::Removed
         );
-        if deposed && self.local.address == Address::Here {
-            // I5: waits for nothing that is done at the server.
-            self.move_address(false, "this node leads no more");
+        if deposed {
+            self.leave_address();
+        }
+        if matches!(self.local.role, Role::Primary { closed: false, .. }) && self.local.promoted.is_none() {
+            self.vip.prepare();
         }
         self.look.notify_one();
     }

@@ -27,6 +27,7 @@ mod metrics;
 mod mysqld;
 mod observer;
 mod peers;
+mod people;
 mod purge;
 mod rebuild;
 mod reports;
@@ -45,6 +46,7 @@ mod tail;
 mod tally;
 mod telling;
 mod troubles;
+mod vip;
 mod worker;
 
 use clap::{Parser, ValueEnum};
@@ -75,6 +77,9 @@ enum RoleWord {
 }
 
 fn main() -> ExitCode {
+    if let Some(guarded) = vip::run_guard(std::env::args_os().skip(1)) {
+        return guarded;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

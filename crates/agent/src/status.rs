@@ -44,6 +44,7 @@ impl Agent {
             troubles: self.troubles(),
             purge: self.purge.status(self.local.server.as_ref()),
             holds_binlogs: self.holds_binlogs(),
+            service_address: self.vip.status(),
             last_promotion: self.events.last_promotion(),
             config_path: self.config_path.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -86,7 +87,8 @@ impl Agent {
         });
         let rebuild = self.rebuild.auto.trouble();
         let http = self.http.as_ref().and_then(crate::http::Outlet::trouble);
-        let lasting = self.local.troubles.iter().cloned().chain(self.purge.troubles());
+        let lasting =
+            self.local.troubles.iter().cloned().chain(self.purge.troubles()).chain(self.vip.troubles());
         [degraded, doubt, paused, rebuild, http].into_iter().flatten().chain(lasting).collect()
     }
 

@@ -1,8 +1,12 @@
 //! What the command line asks an agent, and what it answers.
 
+use crate::account::{Account, NewAccount, Password};
+use crate::doctor::CheckUp;
 use crate::event::{EventPage, EventQuery};
 use crate::job::{BackupOptions, DonorFacts, RebuildOptions, RestoreOptions};
 use crate::report::{Explanation, Report, ReportHead};
+use crate::set_statement::Assignment;
+use crate::stacks::{StackTool, Stacks};
 use crate::status::NodeStatus;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -144,6 +148,43 @@ pub enum Request {
     },
     /// Why each node leads, may lead, or may not.
     Explain,
+    /// The accounts of this node's server.
+    Accounts,
+    /// Make an account (leader only: it goes to every node by replication).
+    CreateAccount(NewAccount),
+    /// Drop an account (leader only).
+    DropAccount {
+        /// Its name.
+        user: String,
+        /// Its host part.
+        host: String,
+    },
+    /// Give an account another password (leader only).
+    ChangePassword {
+        /// Its name.
+        user: String,
+        /// Its host part.
+        host: String,
+        /// The new one.
+        password: Password,
+    },
+    /// `mysql sysvar`: set global variables of this node's server.
+    SetGlobals {
+        /// Which, to what.
+        assignments: Vec<Assignment>,
+    },
+    /// What the threads of this node's mysqld are doing.
+    Stacks {
+        /// What is to look.
+        tool: StackTool,
+        /// A tool may stop a server that clients wait for, too, for as long as it looks.
+        may_stop: bool,
+    },
+    /// How this node is, and how it reaches the others.
+    Doctor {
+        /// Nodes to reach beside the members of its cluster.
+        peers: Vec<NodeId>,
+    },
 }
 
 impl Request {
@@ -183,6 +224,13 @@ impl Request {
             Request::Reports => "failover list",
             Request::Report { .. } => "failover show",
             Request::Explain => "explain",
+            Request::Accounts => "mysql getuser",
+            Request::CreateAccount(_) => "mysql createuser",
+            Request::DropAccount { .. } => "mysql dropuser",
+            Request::ChangePassword { .. } => "mysql changepassword",
+            Request::SetGlobals { .. } => "mysql sysvar",
+            Request::Stacks { .. } => "perf quickstack",
+            Request::Doctor { .. } => "doctor",
         }
     }
 
@@ -220,6 +268,8 @@ impl Request {
                 | Request::Reports
                 | Request::Report { .. }
                 | Request::Explain
+                | Request::Accounts
+                | Request::Doctor { .. }
                 | Request::DonorFacts { .. }
                 | Request::MayRebuild { .. }
                 | Request::Switchover { dry_run: true, .. }
@@ -264,6 +314,15 @@ pub enum Response {
     Report(Box<Report>),
     /// To [`Request::Explain`].
     Explanation(Explanation),
+    /// To [`Request::Accounts`].
+    Accounts {
+        /// By name and host.
+        accounts: Vec<Account>,
+    },
+    /// To [`Request::Stacks`].
+    Stacks(Box<Stacks>),
+    /// To [`Request::Doctor`].
+    CheckUp(Box<CheckUp>),
     /// To [`Request::DonorFacts`].
     Donor(DonorFacts),
     /// To [`Request::Switchover`] with `dry_run`.

@@ -4,27 +4,37 @@
 //! [`PATH_PEER`] takes an [`Envelope`] (one-way, answered by `{}`), [`PATH_CALL`] takes a [`Call`] and
 //! answers with a [`Reply`], [`PATH_STREAM`] takes a [`StreamRequest`] and answers with a stream.
 
+mod account;
 mod call;
+mod doctor;
 mod event;
 mod job;
+mod privilege;
 mod remark;
 mod report;
+mod set_statement;
+mod stacks;
 mod status;
 mod stream;
 
+pub use account::{Account, NewAccount, Password, Rights};
 pub use call::{Call, Refusal, Reply, Request, Response, SwitchoverPlan};
+pub use doctor::{CheckUp, Finding, Level, NodeFacts};
 pub use event::{Event, EventKind, EventPage, EventQuery};
 pub use job::{
     BackupOptions, DonorFacts, JobKind, JobState, JobStatus, Method, RebuildOptions, RestoreOptions,
     ToolFacts,
 };
+pub use privilege::check_privileges;
 pub use remark::Remark;
 pub use report::{
     Explanation, NodeExplanation, Report, ReportHead, ReportKind, ReportOutcome, ReportPhase, ReportVote,
 };
+pub use set_statement::{Assignment, NotUnderstood, Value, parse_set};
+pub use stacks::{StackTool, Stacks, ThreadStack};
 pub use status::{
-    BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold, PurgeStatus,
-    ReplicationStatus, TimingStatus,
+    AddressState, BackupStatus, Counters, MemberStatus, MysqlStatus, MysqldStatus, NodeStatus, PurgeHold,
+    PurgeStatus, ReplicationStatus, ServiceAddressStatus, TimingStatus,
 };
 pub use stream::{BinlogTailHead, StreamRequest, Wanted};
 

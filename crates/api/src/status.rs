@@ -59,6 +59,9 @@ pub struct NodeStatus {
     /// Why nobody's binary logs may be purged for the time being: this node is being rebuilt, or copied from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holds_binlogs: Option<String>,
+    /// The addresses that follow the primary, where the agent moves them itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_address: Vec<ServiceAddressStatus>,
     /// Milliseconds the phases of the last promotion on this node took.
     pub last_promotion: Option<TimingStatus>,
     /// Path of the configuration file.
@@ -71,6 +74,40 @@ pub struct NodeStatus {
     pub uptime_s: u64,
     /// Seconds since the node took on its present state.
     pub state_uptime_s: u64,
+}
+
+/// One service address, as the answering node has it.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceAddressStatus {
+    /// The address with its prefix, as the config has it.
+    pub address: String,
+    /// The interface that it is on, while it is here.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// Where it is.
+    pub state: AddressState,
+    /// Why it could not be moved; empty when it could.
+    #[serde(default)]
+    pub last_error: String,
+    /// How long the last move took: taken and announced, or connections reset and removed; milliseconds.
+    #[serde(default)]
+    pub moved_ms: Option<f64>,
+}
+
+/// Where a service address is.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressState {
+    /// On this node.
+    Here,
+    /// Not on this node.
+    Away,
+    /// Being taken or given up.
+    Moving,
+    /// Not known: the agent has just started, or a move failed.
+    Unknown,
 }
 
 /// One member as the answering node's config has it.

@@ -14,6 +14,7 @@ mod accept;
 mod client;
 mod cluster_ca;
 mod error;
+mod expiry;
 mod frames;
 mod handler;
 mod identity;
@@ -34,6 +35,7 @@ mod sockets;
 
 pub use client::Client;
 pub use error::ChannelError;
+pub use expiry::certificate_ends;
 pub use frames::EndMark;
 pub use handler::{Answer, Handler, HandlerFuture, Incoming, Outgoing, Peer};
 pub use hyper::body::Bytes;

@@ -1,5 +1,12 @@
 //! The command line.
 
+mod people;
+
+pub(crate) use people::{
+    DoctorArguments, GrantArguments, NewAccountArguments, PasswordArguments, PerfCommand, Shell,
+    TopArguments, YesNo,
+};
+
 use crate::commands::events::{EventsArguments, LogArguments};
 use crate::commands::explain::ExplainArguments;
 use crate::commands::failover::FailoverCommand;
@@ -69,9 +76,46 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Write a configuration for this host's agent.
     Init(Box<InitArguments>),
+    /// Look at every node, its server, its host and its way to the others, before production and at any time.
+    #[command(
+        after_help = "Examples:\n  xenoncli doctor\n  xenoncli doctor --nodes 192.168.0.12:8801,192.168.0.13:8801   before the \
+        cluster is formed\n  xenoncli doctor --output json | jq '.findings[] | select(.level == \"error\")'\n\n\
+        Nothing is changed. Exit code 1 when there is an error. JSON: {\"ok\":\u{2026},\"errors\":N,\"warnings\":N,\"unknown\":N,\
+        \"findings\":[{node, check, level, text, cure}]}, node null for what concerns all"
+    )]
+    Doctor(DoctorArguments),
+    /// All nodes, live: roles, lag, commits, jobs, troubles and events.
+    #[command(
+        after_help = "Examples:\n  xenoncli top\n  xenoncli top --interval 5\n  xenoncli top --once\n\nq or Ctrl-C ends it. \
+        When standard output is no terminal, one frame is printed."
+    )]
+    Top(TopArguments),
+    /// What this host's mysqld is doing inside.
+    Perf {
+        #[command(subcommand)]
+        command: PerfCommand,
+    },
+    /// Words that a shell completes, to be read by it.
+    #[command(after_help = "Examples:\n  xenoncli completions bash > /etc/bash_completion.d/xenoncli\n  \
+        xenoncli completions zsh > \"${fpath[1]}/_xenoncli\"\n  xenoncli completions fish > ~/.config/fish/completions/xenoncli.fish")]
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+    /// Manual pages, a file a command.
+    #[command(after_help = "Example:\n  xenoncli man --dir /usr/local/share/man/man1")]
+    Man {
+        /// The folder for them; it is made.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// All commands as one document.
+    #[command(hide = true, after_help = "Example:\n  xenoncli reference > docs/reference/xenoncli.md")]
+    Reference,
     /// A real cluster on this machine, to look at and to break.
     Playground(PlaygroundArguments),
     /// Which version this is.
+    #[command(after_help = "Example:\n  xenoncli version --output json")]
     Version,
 }
 
@@ -82,16 +126,20 @@ pub(crate) enum ClusterCommand {
         xenoncli cluster add 192.168.0.12:8801,192.168.0.13:8801\n\nRepeating it is harmless.")]
     Add(ChangeArguments),
     /// Take nodes in that follow for ever and never vote or lead.
+    #[command(after_help = "Example:\n  xenoncli cluster addidle 192.168.0.14:8801")]
     Addidle(ChangeArguments),
     /// Let nodes go.
+    #[command(after_help = "Example:\n  xenoncli cluster remove 192.168.0.13:8801")]
     Remove(ChangeArguments),
     /// Let idle nodes go.
+    #[command(after_help = "Example:\n  xenoncli cluster removeidle 192.168.0.14:8801")]
     Removeidle(ChangeArguments),
     /// Make another node's server the primary, after a look at what stands in the way.
     #[command(after_help = "Examples:\n  \
         xenoncli cluster switchover --dry-run\n  \
         xenoncli cluster switchover 192.168.0.12:8801\n  \
-        xenoncli cluster switchover 192.168.0.12:8801 --wait 60\n\n\
+        xenoncli cluster switchover 192.168.0.12:8801 --wait 60\n  \
+        xenoncli cluster switchover --at 'tomorrow 04:00'\n\n\
         Long transactions and statements, changes of tables and LOCK TABLES on the primary are refused, or waited for with\n\
         --wait. Nothing is lost; when it is given up, the old primary takes writes again by itself.")]
     Switchover {
@@ -104,15 +152,19 @@ pub(crate) enum ClusterCommand {
         /// Wait so long for what stands in the way.
         #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
         wait: u64,
+        /// Do it then: 04:00, 'tomorrow 04:00', 2026-11-29T04:00:00+01:00 or +10m. This command waits for it, here, and what
+        /// stands in the way is looked at again before. Ctrl-C: nothing is done.
+        #[arg(long, value_name = "TIME", conflicts_with = "dry_run", value_parser = crate::start_time::parse)]
+        at: Option<crate::start_time::When>,
     },
     /// No elections until resumed: nobody stands, and nobody steps down for a lost lease. For upgrades.
     #[command(
-        after_help = "While paused, a primary that dies is started again and nobody takes over from it."
+        after_help = "Example:\n  xenoncli cluster pause\n\nWhile paused, a primary that dies is started again and nobody takes over from it."
     )]
     Pause,
     /// End a pause.
     #[command(
-        after_help = "Without a leader nobody can end it for all: then run it on the node that is to stand for election."
+        after_help = "Example:\n  xenoncli cluster resume\n\nWithout a leader nobody can end it for all: then run it on the node that is to stand for election."
     )]
     Resume,
     /// What the cluster keeps of a node beside the node's own config file, and what holds for all nodes.
@@ -147,7 +199,7 @@ pub(crate) enum ClusterCommand {
     Log(LogArguments),
     /// Every node: its part in elections, its server, its replication.
     #[command(
-        after_help = "What is wrong with a node stands below the table, on standard error. A node that does not \
+        after_help = "Example:\n  xenoncli cluster status\n\nWhat is wrong with a node stands below the table, on standard error. A node that does not \
         answer within a second is UNKNOW.\n\n\
         status json:    {\"status\":[{id, raft, mysqld-info, monitor-info, backup-info, mysql-info, slave-info, \
         myleader}]}, every value a text\n\
@@ -157,25 +209,27 @@ pub(crate) enum ClusterCommand {
     Status(FormatArguments),
     /// Which transactions every node has.
     #[command(
-        after_help = "gtid json:      {\"gtid\":[{id, raft, mysql, executed-gtid-set, retrieved-gtid-set}]}\n\
+        after_help = "Example:\n  xenoncli cluster gtid\n\ngtid json:      {\"gtid\":[{id, raft, mysql, executed-gtid-set, retrieved-gtid-set}]}\n\
         --output json:  the same, and for each node detail and error as in cluster status --help"
     )]
     Gtid(FormatArguments),
     /// Replication on every node.
     #[command(
-        after_help = "json: {\"mysql\":[{id, raft, mysql, option, master-log-file-pos, io-sql-running, seconds-behind, last-error}]}, every value a text; \
+        after_help = "Example:\n  xenoncli cluster mysql\n\njson: {\"mysql\":[{id, raft, mysql, option, master-log-file-pos, io-sql-running, seconds-behind, last-error}]}, every value a text; \
         --output json: with detail and error as in cluster status --help"
     )]
     Mysql(FormatArguments),
     /// Counters of elections on every node.
     #[command(
-        after_help = "json: {\"raft\":[{id, raft, idle-count, leader-promotes, leader-degrades, leader-get-heartbeats, leader-get-votes, candidate-promotes, candidate-degrades, raft-mysql, state-uptimes}]}, every value a text; \
+        after_help = "Example:\n  xenoncli cluster raft\n\njson: {\"raft\":[{id, raft, idle-count, leader-promotes, leader-degrades, leader-get-heartbeats, leader-get-votes, candidate-promotes, candidate-degrades, raft-mysql, state-uptimes}]}, every value a text; \
         --output json: with detail and error as in cluster status --help"
     )]
     Raft(FormatArguments),
     /// The agent of every node.
-    #[command(after_help = "json: {\"xenon\":[{id, status, config, uptimes}]}, every value a text; \
-        --output json: with detail and error as in cluster status --help")]
+    #[command(
+        after_help = "Example:\n  xenoncli cluster xenon\n\njson: {\"xenon\":[{id, status, config, uptimes}]}, every value a text; \
+        --output json: with detail and error as in cluster status --help"
+    )]
     Xenon(FormatArguments),
 }
 
@@ -246,14 +300,15 @@ pub(crate) struct ChangeArguments {
 pub(crate) enum RaftCommand {
     /// State, leader and nodes, as JSON.
     #[command(
-        after_help = "{\"state\":\"LEADER\",\"leader\":\"192.168.0.11:8801\",\"nodes\":[\"192.168.0.11:8801\",\u{2026}]}"
+        after_help = "Example:\n  xenoncli raft status\n\n{\"state\":\"LEADER\",\"leader\":\"192.168.0.11:8801\",\"nodes\":[\"192.168.0.11:8801\",\u{2026}]}"
     )]
     Status,
     /// The nodes of the cluster.
+    #[command(after_help = "Example:\n  xenoncli raft nodes")]
     Nodes,
     /// Make this node the leader, and its server the primary.
     #[command(
-        after_help = "Nothing is lost: the old primary stops writes, this node applies everything, then opens."
+        after_help = "Example:\n  xenoncli raft trytoleader\n\nNothing is lost: the old primary stops writes, this node applies everything, then opens."
     )]
     Trytoleader {
         /// Return as soon as it is accepted, without waiting until this node serves.
@@ -261,15 +316,33 @@ pub(crate) enum RaftCommand {
         no_wait: bool,
     },
     /// Take part in elections again.
+    #[command(after_help = "Example:\n  xenoncli raft enable")]
     Enable,
     /// Take no part in elections: this node never votes nor leads until it is enabled.
+    #[command(after_help = "Example:\n  xenoncli raft disable")]
     Disable,
+    /// Take nodes in: as cluster add.
+    #[command(after_help = "Example:\n  xenoncli raft add 192.168.0.13:8801")]
+    Add(ChangeArguments),
+    /// Let nodes go: as cluster remove.
+    #[command(after_help = "Example:\n  xenoncli raft remove 192.168.0.13:8801")]
+    Remove(ChangeArguments),
+    /// Accepted from scripts of the Go tool; semi-sync is always under the agent's care.
+    #[command(after_help = "Example:\n  xenoncli raft enablechecksemisync")]
+    Enablechecksemisync,
+    /// Accepted from scripts of the Go tool, and changes nothing: commits go on waiting for their acknowledgement.
+    #[command(after_help = "Example:\n  xenoncli raft disablechecksemisync")]
+    Disablechecksemisync,
     /// Purge binary logs on this node as soon as no member can need them.
-    #[command(after_help = "Which files there are and for whom they are kept: detail.purge in \
-        xenoncli cluster status --output json")]
+    #[command(
+        after_help = "Example:\n  xenoncli raft enablepurgebinlog\n\nWhich files there are and for whom they are kept: detail.purge in \
+        xenoncli cluster status --output json"
+    )]
     Enablepurgebinlog,
     /// Purge no binary logs on this node, until it is enabled again or the agent restarts.
-    #[command(after_help = "For ever: raft.purge-binlog-disabled in xenon.json.")]
+    #[command(
+        after_help = "Example:\n  xenoncli raft disablepurgebinlog\n\nFor ever: raft.purge-binlog-disabled in xenon.json."
+    )]
     Disablepurgebinlog,
 }
 
@@ -277,29 +350,35 @@ pub(crate) enum RaftCommand {
 pub(crate) enum MysqlCommand {
     /// Replication and process, as JSON.
     #[command(
-        after_help = "{\"slave_io_running\":true,\"slave_sql_running\":true,\"mysqld_running\":true,\"mysql_working\":true,\
+        after_help = "Example:\n  xenoncli mysql status\n\n{\"slave_io_running\":true,\"slave_sql_running\":true,\"mysqld_running\":true,\"mysql_working\":true,\
         \"seconds_behind_master\":\"0\",\"last_error\":\"\",\"monitor\":\"ON\"}"
     )]
     Status,
     /// Start it; switches the monitor on.
+    #[command(after_help = "Example:\n  xenoncli mysql start")]
     Start,
     /// Stop it cleanly; switches the monitor off, so that it stays down.
+    #[command(after_help = "Example:\n  xenoncli mysql shutdown")]
     Shutdown,
     /// Kill it (SIGKILL).
+    #[command(after_help = "Example:\n  xenoncli mysql kill")]
     Kill,
     /// Start it again whenever it ends.
+    #[command(after_help = "Example:\n  xenoncli mysql startmonitor")]
     Startmonitor,
     /// Leave it alone when it ends.
+    #[command(after_help = "Example:\n  xenoncli mysql stopmonitor")]
     Stopmonitor,
     /// Build this host's server anew from another member's data.
     #[command(
-        after_help = "The copy is made beside the data folder and looked at before anything of the old data is touched; the old \
+        after_help = "Examples:\n  xenoncli mysql rebuildme --dry-run\n  xenoncli mysql rebuildme --from=192.168.0.12:8801\n\nThe copy is made beside the data folder and looked at before anything of the old data is touched; the old \
         data is then moved aside, put back if the copy does not start, and removed when the node follows again. The leader \
         is refused. Ctrl-C leaves the rebuild running.\n\n\
         --output json: one object at the end, {\"ok\":true,\"message\":\u{2026},\"node\":\u{2026}}; progress as lines on standard error"
     )]
     Rebuildme(RebuildArguments),
     /// End the rebuild of this host's server, as long as its own data is untouched.
+    #[command(after_help = "Example:\n  xenoncli mysql cancelrebuild")]
     Cancelrebuild,
     /// Copy this host's data into a folder, and prove the copy.
     #[command(
@@ -310,6 +389,7 @@ pub(crate) enum MysqlCommand {
     )]
     Backup(BackupArguments),
     /// End the backup that goes on, or a restore as long as this host's own data is untouched.
+    #[command(after_help = "Example:\n  xenoncli mysql cancelbackup")]
     Cancelbackup,
     /// Put a backup in the place of this host's data.
     #[command(
@@ -319,6 +399,70 @@ pub(crate) enum MysqlCommand {
         Example:  xenoncli mysql restore --from=/backup/2026-11-28"
     )]
     Restore(RestoreArguments),
+    /// Set global variables of this host's server.
+    #[command(after_help = "Examples:\n  xenoncli mysql sysvar 'SET GLOBAL max_connections = 500'\n  \
+        xenoncli mysql sysvar 'SET PERSIST innodb_io_capacity = 2000, GLOBAL sync_binlog = default'\n\n\
+        On this node alone. What the agent looks after (read_only, semi-sync, GTIDs) is refused. What a primary or a replica is to \
+        have whenever it becomes one: mysql.master-sysvars and mysql.slave-sysvars in xenon.json.")]
+    Sysvar {
+        /// SET GLOBAL or SET PERSIST, in quotes.
+        #[arg(value_name = "STATEMENT")]
+        statement: String,
+    },
+    /// The accounts of this host's server.
+    #[command(
+        after_help = "Example:\n  xenoncli mysql getuser\n\nJSON: {\"users\":[{user, host, super, ssl, locked, plugin}]}"
+    )]
+    Getuser,
+    /// Make an account that may log in, and nothing else.
+    #[command(
+        after_help = "Examples:\n  xenoncli mysql createuser app '10.0.0.%' --ssl YES             asks for the password\n  \
+        xenoncli mysql createuser app '10.0.0.%' --passwd-file app.pwd\n  \
+        xenoncli mysql createuser app '%' PASSWORD NO                    the old form: others can read the password\n\n\
+        Run it on any node: it is done on the primary, and reaches every node by replication."
+    )]
+    Createuser(NewAccountArguments),
+    /// Make an account that may do everything, and hand it on.
+    #[command(
+        after_help = "Example:\n  xenoncli mysql createsuperuser dba localhost --passwd-stdin --ssl NO < dba.pwd\n\n\
+        Run it on any node: it is done on the primary, and reaches every node by replication."
+    )]
+    Createsuperuser(NewAccountArguments),
+    /// Make an account with some rights.
+    #[command(
+        after_help = "Example:\n  xenoncli mysql createuserwithgrants --user=app --host='10.0.0.%' --database=shop --table='*' \
+        --privs=SELECT,INSERT,UPDATE,DELETE --ssl=YES --passwd-file app.pwd\n\n\
+        Names of databases and tables are taken as they are written; * stands for all. If the rights are refused, there is no \
+        account either."
+    )]
+    Createuserwithgrants(GrantArguments),
+    /// Drop an account.
+    #[command(
+        after_help = "Example:\n  xenoncli mysql dropuser app '10.0.0.%'\n\nSessions that it has go on until they end."
+    )]
+    Dropuser {
+        /// Its name.
+        #[arg(value_name = "USER")]
+        user: String,
+        /// Its host part, as xenoncli mysql getuser shows it.
+        #[arg(value_name = "HOST")]
+        host: String,
+    },
+    /// Give an account another password.
+    #[command(
+        after_help = "Examples:\n  xenoncli mysql changepassword app '10.0.0.%'                  asks for the password\n  \
+        xenoncli mysql changepassword app '10.0.0.%' --passwd-stdin < app.pwd"
+    )]
+    Changepassword {
+        /// The account's name.
+        #[arg(value_name = "USER")]
+        user: String,
+        /// Its host part.
+        #[arg(value_name = "HOST")]
+        host: String,
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -383,6 +527,7 @@ pub(crate) enum MethodWord {
 #[derive(Debug, Subcommand)]
 pub(crate) enum XenonCommand {
     /// Does the agent answer?
+    #[command(after_help = "Example:\n  xenoncli xenon ping")]
     Ping,
 }
 
@@ -390,10 +535,43 @@ pub(crate) enum XenonCommand {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use proptest::strategy::Strategy;
 
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    proptest::proptest! {
+        /// Whatever is typed: understood, or refused with 2 and a sentence.
+        #[test]
+        fn no_words_do_harm(words in proptest::collection::vec(
+            proptest::prop_oneof![
+                proptest::sample::select(vec![
+                    "cluster", "raft", "mysql", "xenon", "perf", "doctor", "top", "init", "man", "status", "switchover",
+                    "createuser", "createuserwithgrants", "sysvar", "quickstack", "json", "add", "set", "backup", "--at",
+                    "--wait", "--ssl", "--privs", "--user", "-o", "-c", "--output=json", "--priority", "--", "-", "=",
+                    "+1m", "YES", "%", "0", "-1", "99999999999999999999", "--vip", "--nodes", "--interval",
+                ]).prop_map(str::to_owned),
+                "\\PC{0,12}",
+            ],
+            0..8,
+        )) {
+            let line = std::iter::once("xenoncli".to_owned()).chain(words);
+            if let Err(error) = Arguments::try_parse_from(line) {
+                proptest::prop_assert!(matches!(error.exit_code(), 0 | 2));
+                proptest::prop_assert!(!error.to_string().is_empty());
+            }
+        }
+
+        /// The same for the texts inside of arguments.
+        #[test]
+        fn no_text_does_harm(text in "\\PC{0,40}") {
+            let _ = crate::start_time::parse(&text);
+            let _ = xenon_api::parse_set(&text);
+            let _ = xenon_api::parse_set(&format!("SET GLOBAL {text}"));
+            let _ = xenon_api::check_privileges(&text, "*", "*");
+        }
     }
 
     #[test]
@@ -411,6 +589,17 @@ mod tests {
             "mysql restore --from /backup/1 --force",
             "mysql rebuildme --from=10.0.0.1:8801 --force",
             "cluster status -c /etc/xenon.json --output json",
+            "raft add 10.0.0.1:8801",
+            "raft disablechecksemisync",
+            "mysql getuser",
+            "mysql createuser app % secret YES",
+            "mysql createsuperuser app % secret no",
+            "mysql createuserwithgrants --user=app --passwd=x --database=db --table=* --host=% --privs=SELECT,INSERT --ssl=NO",
+            "mysql createuserwithgrants --user app --passwd-stdin --privs ALL",
+            "mysql dropuser app %",
+            "mysql changepassword app % secret",
+            "mysql sysvar SET",
+            "perf quickstack json",
             "init --address=10.0.0.1 --port=8801 --vip=10.0.0.9 --repluser=repl --replpwd=x",
         ] {
             let words = std::iter::once("xenoncli").chain(line.split(' '));

@@ -53,6 +53,11 @@ impl Failure {
         &self.what
     }
 
+    /// What to try, when there is something.
+    pub(crate) fn cure_text(&self) -> Option<&str> {
+        self.cure.as_deref()
+    }
+
     /// `{"ok": false, "what": …, "cure": …}`, unless an answer was printed already.
     pub(crate) fn json(&self) -> Option<Object> {
         let cure = self.cure.as_deref().unwrap_or_default();

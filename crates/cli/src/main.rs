@@ -7,9 +7,12 @@ mod commands;
 mod failure;
 mod gather;
 mod output;
+mod paint;
 mod password;
 mod playground;
+mod reference;
 mod session;
+mod start_time;
 mod table;
 mod views;
 mod when;
@@ -90,6 +93,12 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Failover { command } => commands::failover::run(command, config, output).await,
         Command::Explain(options) => commands::explain::run(options, config, output).await,
         Command::Init(options) => commands::init::run(*options, config, output),
+        Command::Doctor(options) => commands::doctor::run(options, config, output).await,
+        Command::Top(options) => commands::top::run(options, config, output).await,
+        Command::Perf { command } => commands::perf::run(command, config, output).await,
+        Command::Completions { shell } => commands::shell::completions(shell),
+        Command::Man { dir } => commands::shell::man(&dir, output),
+        Command::Reference => commands::shell::reference(),
         Command::Version => commands::version::run(config, output).await,
         // Its future holds a whole cluster.
         Command::Playground(options) => Box::pin(playground::run(options, output)).await,

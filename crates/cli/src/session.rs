@@ -90,6 +90,11 @@ impl Session {
         &self.local
     }
 
+    /// The file that this was read from.
+    pub(crate) fn config_path(&self) -> &Path {
+        &self.config
+    }
+
     /// Asks a node.
     pub(crate) async fn call(
         &self,

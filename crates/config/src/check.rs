@@ -7,6 +7,7 @@ use crate::read::GivenKeys;
 use crate::secret::Secret;
 use crate::sysvars::SysVars;
 use crate::words::Hook;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Above this an election timeout is a mistake of units.
 const ELECTION_MAX_MS: u64 = 3_600_000;
@@ -14,6 +15,8 @@ const ELECTION_MAX_MS: u64 = 3_600_000;
 const ELECTION_MIN_MS: u64 = 100;
 /// The longest time that any other key may ask for: a day.
 const TIME_MAX_MS: u64 = 86_400_000;
+/// The most addresses that follow the primary.
+const SERVICE_ADDRESSES: usize = 8;
 /// A shorter shared secret could be guessed offline.
 const SECRET_MIN_BYTES: usize = 16;
 
@@ -24,6 +27,7 @@ pub(crate) fn check(config: &mut Config, given: &GivenKeys, findings: &mut Findi
     check.secrets(config);
     check.timeouts(config);
     check.raft(config);
+    check.address(config);
     check.mysql(config);
     check.replication(config);
     check.backup(config);
@@ -216,6 +220,57 @@ impl Check<'_> {
         }
     }
 
+    fn address(&mut self, config: &Config) {
+        const KEY: &str = "address.service-address";
+        let vips = &config.address.service_address;
+        if vips.len() > SERVICE_ADDRESSES {
+            self.error(KEY, format!("{} addresses are too many", vips.len()), "give at most 8");
+        }
+        let own = [config.server.endpoint.host(), config.replication_host()]
+            .map(|host| host.parse::<IpAddr>().ok());
+        for (index, vip) in vips.iter().enumerate() {
+            let ip = vip.address;
+            if ip.is_loopback() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+                self.error(
+                    KEY,
+                    format!("{ip} is no address that clients reach a server at"),
+                    "give a free address of their network",
+                );
+            } else if own.contains(&Some(ip)) {
+                let what = format!("{ip} is this node's own address, which must not move to another one");
+                self.error(KEY, what, "give a free address of the same network");
+            } else if vip.prefix == 0 {
+                self.error(
+                    KEY,
+                    format!("{vip} has a prefix of no bits"),
+                    format!("give that of the network, like {ip}/24"),
+                );
+            } else if vips.iter().take(index).any(|before| before.address == ip) {
+                self.error(KEY, format!("{ip} is given twice"), "leave one of them out");
+            } else if config.raft.leader_start_command.command().is_some_and(|text| names(text, ip)) {
+                let what = format!("{ip} is moved by the agent and by raft.leader-start-command");
+                self.warn(KEY, what, "take the address out of the command, or leave it to the command alone");
+            }
+        }
+        if !vips.is_empty() && config.raft.witness {
+            self.warn(KEY, "not used here: a witness never holds it", "leave it out on this node");
+        }
+        match &config.address.service_interface {
+            Some(_) if vips.is_empty() => {
+                let what = "does nothing without service-address";
+                self.warn("address.service-interface", what, "give the address, too");
+            }
+            Some(name)
+                if name.len() > 15
+                    || name.contains(|letter: char| letter == '/' || letter.is_whitespace()) =>
+            {
+                let what = format!("{} is no name of a network interface", crate::node::quoted(name));
+                self.error("address.service-interface", what, "see their names with: ip link");
+            }
+            _ => {}
+        }
+    }
+
     fn mysql(&mut self, config: &mut Config) {
         let mysql = &mut config.mysql;
         if !self.gives("mysql") {
@@ -330,6 +385,13 @@ impl Check<'_> {
             self.error(key, format!("{milliseconds} ms is more than a day"), "the unit is milliseconds");
         }
     }
+}
+
+/// A command names an address, and not only one that begins or ends like it.
+fn names(command: &str, ip: IpAddr) -> bool {
+    command
+        .split(|letter: char| !letter.is_ascii_hexdigit() && letter != '.' && letter != ':')
+        .any(|word| word.parse() == Ok(ip))
 }
 
 #[derive(PartialEq, Eq, Clone, Copy)]

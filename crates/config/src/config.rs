@@ -5,6 +5,7 @@ use crate::secret::{self, ClusterSecret, ClusterSecretSource, Secret, SecretNotR
 use crate::section::{Section, section};
 use crate::sysvars::SysVars;
 use crate::tokens::ApiToken;
+use crate::vip::Vip;
 use crate::words::{Hook, LogFormat, LogLevel};
 use std::path::PathBuf;
 
@@ -77,6 +78,18 @@ section! {
         "hook-timeout" hook_timeout_ms: u64 = 10_000,
         /// Which of equally recent nodes leads: the higher one, 0 to 100. 0 never leads.
         "priority" priority: u32 = 1,
+    }
+}
+
+section! {
+    /// The service address: an address that the agent itself moves to whoever is the primary.
+    Address = "address" {
+        /// Addresses that follow the primary, each with the prefix of its network: `["10.0.0.100/24", "fd00::100/64"]`.
+        /// The same on every node. The agent takes them itself (netlink, announced by ARP and neighbour discovery), for
+        /// which it needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW, and no command.
+        "service-address" service_address: Vec<Vip> = Vec::new(),
+        /// Network interface for them; without it the one that has an address of the same network.
+        "service-interface" service_interface: Option<String> = None,
     }
 }
 
@@ -195,6 +208,8 @@ pub struct Config {
     pub server: Server,
     /// Elections and what happens around them.
     pub raft: Raft,
+    /// The service address: an address that the agent itself moves to whoever is the primary.
+    pub address: Address,
     /// The mysqld beside this agent.
     pub mysql: Mysql,
     /// The account and address that nodes replicate from each other with.
@@ -251,6 +266,7 @@ impl Config {
         }
         of(&self.server)
             .chain(of(&self.raft))
+            .chain(of(&self.address))
             .chain(of(&self.mysql))
             .chain(of(&self.replication))
             .chain(of(&self.backup))

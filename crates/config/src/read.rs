@@ -28,11 +28,12 @@ fn key_list<S: Section>() -> KeyList {
 }
 
 /// All sections, in the order of the documentation.
-pub(crate) fn sections() -> [KeyList; 7] {
-    use crate::config::{Backup, Log, Mysql, Raft, Replication, Rpc, Server};
+pub(crate) fn sections() -> [KeyList; 8] {
+    use crate::config::{Address, Backup, Log, Mysql, Raft, Replication, Rpc, Server};
     [
         key_list::<Server>(),
         key_list::<Raft>(),
+        key_list::<Address>(),
         key_list::<Mysql>(),
         key_list::<Replication>(),
         key_list::<Backup>(),
@@ -110,6 +111,7 @@ impl Reader<'_> {
         match section {
             "server" => self.section(member, &mut config.server),
             "raft" => self.section(member, &mut config.raft),
+            "address" => self.section(member, &mut config.address),
             "mysql" => self.section(member, &mut config.mysql),
             "replication" => self.section(member, &mut config.replication),
             "backup" => self.section(member, &mut config.backup),

@@ -1,42 +1,8 @@
 //! A fresh xenon.json with comments, for `xenoncli init`.
 
 use crate::secret::Secret;
-use std::net::IpAddr;
+use crate::vip::Vip;
 use std::path::PathBuf;
-use std::str::FromStr;
-
-/// A virtual IP address with the length of its network prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Vip {
-    /// The address.
-    pub address: IpAddr,
-    /// Length of the prefix, bits.
-    pub prefix: u8,
-}
-
-/// A text is no virtual IP address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no IP address; write it like 192.168.0.100 or 192.168.0.100/24")]
-pub struct VipError(pub String);
-
-impl FromStr for Vip {
-    type Err = VipError;
-
-    /// `192.168.0.100`, or with a prefix `192.168.0.100/24`; without one the address alone (/32 or /128).
-    fn from_str(text: &str) -> Result<Self, VipError> {
-        let refused = || VipError(text.to_owned());
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix.parse::<u8>().map_err(|_| refused())?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| refused())?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        match prefix.unwrap_or(longest) {
-            prefix if prefix <= longest && !address.is_unspecified() => Ok(Vip { address, prefix }),
-            _ => Err(refused()),
-        }
-    }
-}
 
 /// What a fresh configuration says; the default values are those of a server from a distribution's package.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,9 +11,9 @@ pub struct InitOptions {
     pub address: String,
     /// Port of the agent.
     pub port: u16,
-    /// Virtual address that follows the primary; `None` for no commands.
+    /// Virtual address that follows the primary.
     pub vip: Option<Vip>,
-    /// Network interface for the virtual address; without it the commands look for the one that holds `address`.
+    /// Network interface for the virtual address; without it the one that has an address of the same network.
     pub vip_interface: Option<String>,
     /// Account that the agent works with.
     pub admin: String,
@@ -105,7 +71,7 @@ pub fn template(options: &InitOptions) -> String {
     } else {
         format!("{}:{}", options.address, options.port)
     };
-    let (start, stop) = vip_commands(options);
+    let service = service_address(options);
     let socket = options.socket.as_ref().map_or(String::new(), |path| {
         format!("\n    // The agent connects here, and to host and port when this line is gone.\n    \"socket\": {},", json_path(path))
     });
@@ -139,10 +105,10 @@ pub fn template(options: &InitOptions) -> String {
     "heartbeat-timeout": 200,
     "election-timeout": 1000,
     // Run with bash when this node becomes and when it stops being the primary, as the agent's user; nop does nothing.
-    "leader-start-command": {start},
-    "leader-stop-command": {stop}
+    "leader-start-command": "nop",
+    "leader-stop-command": "nop"
   }},
-
+{service}
   "mysql": {{
     "admin": {admin},
     "passwd": {admin_password},
@@ -167,8 +133,6 @@ pub fn template(options: &InitOptions) -> String {
 "#,
         endpoint = json(&endpoint),
         meta_datadir = json_path(&options.meta_datadir),
-        start = json(&start),
-        stop = json(&stop),
         admin = json(&options.admin),
         admin_password = json(options.admin_password.expose()),
         mysql_port = options.mysql_port,
@@ -187,27 +151,21 @@ fn json_path(path: &std::path::Path) -> String {
     json(&path.to_string_lossy())
 }
 
-/// Commands that may run again and again: the first ends well when the address is here, the second when it is gone.
-fn vip_commands(options: &InitOptions) -> (String, String) {
-    let Some(Vip { address, prefix }) = options.vip else {
-        return ("nop".to_owned(), "nop".to_owned());
-    };
-    let device = match &options.vip_interface {
-        Some(name) => format!("dev={}", shell(name)),
-        None => format!("dev=$(ip -o addr show to {} | awk '{{print $2; exit}}')", shell(&options.address)),
-    };
-    // Neighbours keep the old owner's hardware address until they are told.
-    let announce = match address {
-        IpAddr::V4(_) => format!(" && arping -c 3 -A -I \"$dev\" {address}"),
-        IpAddr::V6(_) => String::new(),
-    };
-    let start = format!("{device}; ip addr replace {address}/{prefix} dev \"$dev\"{announce}");
-    let gone = format!("! ip -o addr show to {address} | grep -q .");
-    let stop = format!("{device}; {gone} || ip addr del {address}/{prefix} dev \"$dev\"");
-    (start, stop)
-}
-
-/// One word for the shell, whatever it holds.
-fn shell(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+/// The section of the service address, with an empty line before it.
+fn service_address(options: &InitOptions) -> String {
+    let Some(vip) = options.vip else { return String::new() };
+    let interface = options
+        .vip_interface
+        .as_ref()
+        .map_or(String::new(), |name| format!(",\n    \"service-interface\": {}", json(name)));
+    format!(
+        r#"
+  "address": {{
+    // Follows the primary: the agent adds and announces it, and needs CAP_NET_ADMIN and CAP_NET_RAW for that. The same on
+    // every node.
+    "service-address": [{}]{interface}
+  }},
+"#,
+        json(&vip.to_string())
+    )
 }

@@ -90,7 +90,7 @@ fn unknown_keys_and_sections() {
         (r#"{"endpoint": "h:1"}"#, r#"1:2: endpoint: unknown key; it belongs into the section "server""#),
         (
             r#"{"binlog": {}}"#,
-            r#"1:2: binlog: unknown section; the sections are server, raft, mysql, replication, backup, rpc, log"#,
+            r#"1:2: binlog: unknown section; the sections are server, raft, address, mysql, replication, backup, rpc, log"#,
         ),
     ];
     for (text, wanted) in table {

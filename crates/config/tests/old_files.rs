@@ -142,6 +142,7 @@ fn every_key_can_be_given() {
         raft: {'meta-datadir': '/m', 'heartbeat-timeout': 100, 'election-timeout': 500, 'purge-binlog-interval': 1000,
             'purge-binlog-disabled': true, 'purge-binlog-wait': 5000, 'super-idle': true, 'witness': false, 'leader-start-command': 'up', 'leader-stop-command': 'down',
             'hook-timeout': 5000, priority: 0},
+        address: {'service-address': ['10.0.0.100/24', 'fd00::100/64'], 'service-interface': 'eth0'},
         mysql: {admin: 'a', passwd: 'b', host: 'h', port: 1, socket: '/s', version: 'mysql84', basedir: '/b',
             mysqld: '/b/mysqld', 'mysqld-args': ['--x', '--y=1'], user: 'mysql', 'defaults-file': '/d', 'ping-timeout': 300,
             'admit-defeat-ping-count': 3, 'semi-sync-timeout-for-two-nodes': 1, 'master-sysvars': 'a=1', 'slave-sysvars': 'a=2',

@@ -1,6 +1,6 @@
 //! The reference of the configuration file, its schema and the sample beside them are what the code says.
 //!
-//! They are written anew by: XENON_WRITE_REFERENCE=1 cargo test -p xenon-config --test reference
+//! They are written anew by: XENON_UPDATE=1 cargo test -p xenon-config --test reference
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap in a helper is a failed test")]
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use xenon_config::{InitOptions, Secret, explain, parse, schema, template};
 
-const WRITE: &str = "XENON_WRITE_REFERENCE";
+const WRITE: &str = "XENON_UPDATE";
 
 fn is_current(path: &str, text: &str) {
     let file: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -74,7 +74,7 @@ writes a file to begin with ([like this one](../samples/xenon.json)); an editor 
 
 The file holds passwords: it belongs to the agent's user, mode 0600. A change takes effect when the agent is restarted.
 
-<!-- Written from crates/config: XENON_WRITE_REFERENCE=1 cargo test -p xenon-config --test reference -->
+<!-- Written from crates/config: XENON_UPDATE=1 cargo test -p xenon-config --test reference -->
 "
     .to_owned();
     // In the order of the documentation, which a schema does not keep.

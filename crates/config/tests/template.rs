@@ -106,18 +106,9 @@ fn all_options_come_back_as_they_went_in() {
     assert_eq!((config.mysql.basedir, config.mysql.defaults_file), (given.basedir, given.defaults_file));
     assert_eq!(config.backup.backupdir, given.datadir);
     assert_eq!((config.replication.user, config.replication.passwd), (given.repl_user, given.repl_password));
-    assert_eq!(
-        config.raft.leader_start_command.command(),
-        Some(
-            "dev='eth0'; ip addr replace 192.168.0.100/24 dev \"$dev\" && arping -c 3 -A -I \"$dev\" 192.168.0.100"
-        )
-    );
-    assert_eq!(
-        config.raft.leader_stop_command.command(),
-        Some(
-            "dev='eth0'; ! ip -o addr show to 192.168.0.100 | grep -q . || ip addr del 192.168.0.100/24 dev \"$dev\""
-        )
-    );
+    assert_eq!(config.address.service_address, given.vip.into_iter().collect::<Vec<_>>());
+    assert_eq!(config.address.service_interface, given.vip_interface);
+    assert_eq!(config.raft.leader_start_command.command(), None, "nothing to run for it");
 }
 
 #[test]
@@ -127,11 +118,11 @@ fn without_a_secret_the_key_is_left_out() {
 }
 
 #[test]
-fn the_interface_is_looked_up_when_not_given() {
-    let given = InitOptions { vip: Some("192.168.0.100".parse().unwrap()), ..options() };
+fn the_interface_is_left_out_when_not_given() {
+    let given = InitOptions { vip: Some("fd00::100/64".parse().unwrap()), ..options() };
     let config = read(&given).config;
-    let start = config.raft.leader_start_command.command().unwrap_or_default();
-    assert!(start.starts_with("dev=$(ip -o addr show to '192.168.0.11' | awk '{print $2; exit}'); ip addr replace 192.168.0.100/32 dev"), "{start}");
+    assert_eq!(config.address.service_address[0].to_string(), "fd00::100/64");
+    assert_eq!(config.address.service_interface, None);
 }
 
 #[test]

@@ -60,6 +60,20 @@ impl Election {
         Some((&known.id, &known.info))
     }
 
+    /// This node leads, and has heard so: a leader that takes its term up again (T3) or has lost its lease (D4) waits for a
+    /// majority first.
+    pub fn leads_for_sure(&self) -> bool {
+        self.enabled
+            && matches!(&self.role, Role::Leader(leader) if !leader.resuming && leader.suspended.is_none())
+    }
+
+    /// The end of its lease changes nothing, for nobody else can lead then (T4, C5, a cluster of one).
+    pub fn outlives_its_lease(&self) -> bool {
+        self.pause_has_settled()
+            || self.rules_alone()
+            || self.record.config.as_ref().is_some_and(|config| config.majority() == 1)
+    }
+
     /// This node leads and its marker is acknowledged.
     pub fn is_open_leader(&self) -> bool {
         matches!(&self.role, Role::Leader(leader) if leader.open && leader.suspended.is_none())

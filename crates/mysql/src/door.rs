@@ -308,6 +308,10 @@ impl Door {
         &self.inner.abandoned
     }
 
+    pub(crate) fn abandoned_list(&self) -> &Arc<Abandoned> {
+        &self.inner.abandoned
+    }
+
     pub(crate) fn give_back_control(&self, link: Link) {
         self.inner.controls.put_back(link);
     }

@@ -11,12 +11,16 @@
 //! | copy a server's data, prove a copy, put it in place | [`Door::clone_data`], [`Scratch`], [`Swap`] |
 //! | copy by stream with xtrabackup or mariabackup | [`find_kit`], [`Give`], [`Take`], [`prepare_copy`], [`make_whole`] |
 //! | make a backup, check it, bring it back | [`take_backup`], [`check_backup`], [`copy_backup`] |
+//! | make, drop and list accounts, set variables | [`Door::create_account`], [`Door::set_globals`] |
+//! | check a server's settings | [`Door::settings`], [`rights_at`] |
 //! | know what a dead server has | [`Door::log_places`] while it lives, then [`position_on_disk`] |
 //!
 //! Nothing here decides: the plan decides, and this crate does what it is told within a deadline or says why not.
 
 mod abandoned;
+mod accounts;
 mod backup;
+mod check_up;
 mod commits;
 mod control;
 mod copy;
@@ -34,14 +38,17 @@ mod process;
 mod purge;
 mod quarantine;
 mod session;
+mod set_globals;
 mod sleepers;
 mod stream;
 mod work;
 
+pub use accounts::{AccountError, AccountRights, AccountRow};
 pub use backup::{
     BackupFile, BackupOrder, BackupOrigin, BackupPhase, BackupProgress, BackupRoom, Manifest, abandon_backup,
     check_backup, check_backup_target, copy_backup, read_backup, take_backup,
 };
+pub use check_up::{ServerSettings, ServerThread, rights_at};
 pub use control::{
     AccountState, Applied, Control, Ensured, Frozen, MarkerWritten, ReadOnlyOutcome, RescueFiles,
     SEMI_SYNC_TIMEOUT_MS,
@@ -69,6 +76,7 @@ pub use quarantine::{
     Dropped, DroppedTransaction, QuarantineError, Summary as QuarantineSummary, keep_tail, kept_bytes,
     kind_in_words, quarantine_of,
 };
+pub use set_globals::{GlobalTo, GlobalValue};
 pub use stream::{
     CopyPosition, Give, GiveOrder, Kit, StreamError, StreamLimits, Take, Tool, end_marked, find_kit,
     forget_given, give_to_server, make_whole, memory_bytes, prepare_copy, read_position, tidy_copy,

@@ -92,8 +92,11 @@ impl Network {
         );
         self.bridge.run("ip", &["-batch", "-"], &cable)?;
         let address = Ipv4Addr::new(10, 77, 0, octet);
-        // A host reaches its own address through its loopback device.
-        let inside = format!("link set lo up\naddress add {address}/24 dev eth0\nlink set eth0 up\n");
+        // A host reaches its own address through its loopback device. Nobody else can have its IPv6 address: no second of
+        // looking for a duplicate.
+        let inside = format!(
+            "link set lo up\naddress add {address}/24 dev eth0\nlink set eth0 up\naddress add fd77::{octet}/64 dev eth0 nodad\n"
+        );
         host.run("ip", &["-batch", "-"], &inside)
     }
 
@@ -123,6 +126,17 @@ impl Network {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             runtime.block_on(work())
         })
+    }
+
+    /// Does something on a node's host, on a thread of its own: sockets that it opens stay there.
+    ///
+    /// # Errors
+    /// There is no such host, or the work fails.
+    pub fn within<T: Send>(&self, host: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let hosts = self.lock();
+        let namespace =
+            hosts.namespaces.get(&host).ok_or_else(|| anyhow!("there is no host {}", host + 1))?;
+        namespace.within(work)
     }
 
     /// Cuts a host off. Connections that are there stay, and nothing arrives on them.

@@ -99,6 +99,7 @@ pub(super) async fn login(
         .into_response();
     }
     request.extensions_mut().insert(Who(format!("{} (http {peer})", login.name)));
+    request.extensions_mut().insert(login);
     next.run(request).await
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Health {
     pub(crate) state: &'static str,
     /// Why it is not so; empty when it is.
     pub(crate) why: &'static str,
-    /// How far a replica is behind, milliseconds, when that is known. Servers say it in whole seconds.
+    /// How far a replica is behind, milliseconds, when that is known. Old servers say it in whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lag_ms: Option<u64>,
 }

@@ -12,7 +12,7 @@ use super::change::Done;
 use super::compat::{OldProblem, Pong, RaftStatus};
 use super::guard::Access;
 use super::health::{Health, LagQuery};
-use super::read::{Cluster, EventsQuery, Members, Reports, ReportsQuery};
+use super::read::{Cluster, EventsQuery, Members, Reports, ReportsQuery, Session};
 use super::routes::{ROUTES, Route};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
@@ -103,6 +103,9 @@ fn words(route: &Route, make: &mut SchemaGenerator) -> Words {
         "GET /" => other("The dashboard", None, "text/html"),
         "GET /ui/{*path}" => other("The dashboard's files", None, "*/*"),
         "GET /api/v1/openapi.json" => other("This document", None, JSON),
+        "GET /api/v1/session" => {
+            of("Who asks, what that login may do, and which node answers", None, None, schema!(Session))
+        }
         "GET /api/v1/status" => of("This node's whole status", None, None, schema!(NodeStatus)),
         "GET /api/v1/nodes/{id}/status" => of("One member's whole status", None, None, schema!(NodeStatus)),
         "GET /api/v1/cluster" => {

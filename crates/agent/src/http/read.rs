@@ -3,12 +3,15 @@
 use super::App;
 use super::answer::{Problem, json};
 use super::ask::{LOOK, strange};
+use super::auth::Login;
 use super::bodies::{Asked, Node, Word};
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use xenon_api::{MemberStatus, NodeStatus, ReportHead, Request, Response as Said};
+use xenon_config::ApiRole;
 use xenon_election::NodeId;
 
 /// Events in one page.
@@ -34,6 +37,19 @@ pub(crate) struct ClusterNode {
     pub(crate) error: Option<String>,
     /// What it answered.
     pub(crate) status: Option<NodeStatus>,
+}
+
+/// `GET /api/v1/session`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Session {
+    /// The answering node.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub(crate) node: NodeId,
+    /// Whose login it is.
+    pub(crate) name: String,
+    /// `read` or `operate`.
+    pub(crate) role: &'static str,
 }
 
 /// `GET /api/v1/members`.
@@ -91,6 +107,15 @@ impl EventsQuery {
 }
 
 type Answer = Result<Response, Problem>;
+
+/// A page that asks shows no buttons that would be refused.
+pub(super) async fn session(State(app): State<App>, Extension(login): Extension<Login>) -> Answer {
+    let role = match login.role {
+        ApiRole::Read => "read",
+        ApiRole::Operate => "operate",
+    };
+    Ok(json(&Session { node: app.inner.asker.me().clone(), name: login.name, role }))
+}
 
 pub(super) async fn status(State(app): State<App>) -> Answer {
     Ok(json(&app.inner.asker.status().await?))

@@ -56,6 +56,7 @@ routes! {
     GET "/ui/{*path}" Open ui::file;
 
     GET "/api/v1/openapi.json" Open openapi;
+    GET "/api/v1/session" Read read::session;
     GET "/api/v1/status" Read read::status;
     GET "/api/v1/cluster" Read read::cluster;
     GET "/api/v1/members" Read read::members;

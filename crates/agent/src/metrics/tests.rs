@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use xenon_api::{MemberStatus, MysqlStatus, MysqldStatus, PurgeStatus};
 
 /// The reference is written anew with this in the environment.
-const WRITE: &str = "XENON_WRITE_REFERENCE";
+const WRITE: &str = "XENON_UPDATE";
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -34,6 +34,7 @@ fn full() -> Measured {
     let executed: GtidSet = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".parse().expect("a set");
     let status = NodeStatus {
         id: id.clone(),
+        service_address: Vec::new(),
         state: "LEADER".to_owned(),
         view_id: 7,
         epoch_id: 3,
@@ -270,7 +271,7 @@ anew with the agent. What is not known is absent, not 0: while mysqld does not a
 
 Samples: [alert rules](../samples/alerts.yml), [Grafana dashboard](../samples/grafana.json).
 
-<!-- Written from crates/agent/src/metrics/names.rs: XENON_WRITE_REFERENCE=1 cargo test -p xenon-agent metrics -->
+<!-- Written from crates/agent/src/metrics/names.rs: XENON_UPDATE=1 cargo test -p xenon-agent metrics -->
 
 | metric | kind | labels | meaning |
 |---|---|---|---|

@@ -22,8 +22,12 @@ pub(crate) async fn run(command: ClusterCommand, config: Option<&Path>, output: 
         ClusterCommand::Removeidle(options) => {
             return change::run(Change::RemoveIdle, options, config, output).await;
         }
-        ClusterCommand::Switchover { node, dry_run, wait } => {
-            return switchover::run(node, dry_run, wait, &Session::open(config)?, output).await;
+        ClusterCommand::Switchover { node, dry_run, wait, at } => {
+            let session = Session::open(config)?;
+            if let Some(at) = at {
+                switchover::wait_until(&at, node.as_deref(), &session).await?;
+            }
+            return switchover::run(node, dry_run, wait, &session, output).await;
         }
         ClusterCommand::Pause => return tell(Request::Pause, config, output).await,
         ClusterCommand::Resume => return tell(Request::Resume, config, output).await,

@@ -1,12 +1,15 @@
 //! `xenoncli init`: a configuration for this host's agent.
 
+mod ask;
+mod found;
+
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Output, note};
 use crate::password::{self, PasswordSource};
 use crate::views::Object;
 use serde_json::json;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use xenon_config::{InitOptions, Secret, Vip};
 
@@ -16,15 +19,16 @@ const SECRET_BYTES: usize = 32;
 /// What the configuration is to say.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
+    xenoncli init                        on a terminal: asks, shows the file, and writes it\n  \
     xenoncli -c /etc/xenon/xenon.json init --address 192.168.0.11 --mysqlpwd-file admin.pwd --replpwd-file repl.pwd\n  \
     xenoncli init --address 192.168.0.12 --vip 192.168.0.100/24 --secret-file cluster.secret\n\n\
     It is written to the file named by -c, else by XENON_CONFIG, else to /etc/xenon/xenon.json, readable by its owner\n\
     only. Passwords that no option gives are asked for on a terminal.\n\
     With --output json: {\"ok\":true,\"message\":\u{2026},\"path\":\u{2026},\"warnings\":[\u{2026}]}")]
 pub(crate) struct InitArguments {
-    /// This host's address or name, as the other nodes reach it.
+    /// This host's address or name, as the other nodes reach it; without this it is asked for, on a terminal.
     #[arg(long)]
-    address: String,
+    address: Option<String>,
     /// Port of the agent.
     #[arg(long, default_value_t = 8801, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -83,18 +87,29 @@ pub(crate) struct InitArguments {
     /// Replace a configuration that is there already.
     #[arg(long)]
     force: bool,
+    /// A password for replication that was made here.
+    #[arg(skip)]
+    generated: Option<Secret>,
 }
 
 pub(crate) fn run(arguments: InitArguments, config: Option<&Path>, output: Output) -> Outcome {
+    let asked = arguments.address.is_none();
+    if asked && (!std::io::stdin().is_terminal() || !std::io::stderr().is_terminal()) {
+        return Err(Failure::new("no --address is given, and there is no terminal to ask on")
+            .cure("xenoncli init --address THIS_HOSTS_ADDRESS --replpwd-file FILE …; all flags: xenoncli init --help")
+            .usage());
+    }
     let environment = std::env::var_os(xenon_config::ENVIRONMENT);
     let path = target(config, environment.as_deref());
     if !arguments.force && path.symlink_metadata().is_ok() {
         // Before anybody types a password in vain.
         return Err(exists(&path));
     }
+    let arguments = if asked { converse(arguments)? } else { arguments };
     let is_new_cluster = arguments.secret_file.is_none();
     let (port, force) = (arguments.port, arguments.force);
-    let text = xenon_config::template(&options(arguments)?);
+    let options = options(arguments)?;
+    let text = xenon_config::template(&options);
     let loaded = xenon_config::parse(&text, &path).map_err(|findings| {
         let list: Vec<String> = findings
             .of(xenon_config::Severity::Error)
@@ -105,6 +120,9 @@ pub(crate) fn run(arguments: InitArguments, config: Option<&Path>, output: Outpu
             .cure("give other values for them: xenoncli init --help")
             .usage()
     })?;
+    if asked && !confirmed(&options, &path)? {
+        return Err(Failure::new("nothing was written"));
+    }
     write(&path, &text, force)?;
 
     let warnings: Vec<String> =
@@ -122,6 +140,28 @@ pub(crate) fn run(arguments: InitArguments, config: Option<&Path>, output: Outpu
     }
     note(&next_steps(&path, port, is_new_cluster));
     Ok(())
+}
+
+/// Asks on the terminal for what was left out.
+fn converse(arguments: InitArguments) -> Outcome<InitArguments> {
+    let (mut from, mut to) = (std::io::stdin().lock(), std::io::stderr());
+    let mut talk = ask::Talk { from: &mut from, to: &mut to };
+    ask::fill(arguments, &found::look(), &mut talk, new_secret)
+}
+
+/// The file is shown before it is written, without its secrets.
+fn confirmed(options: &InitOptions, path: &Path) -> Outcome<bool> {
+    let hidden =
+        |secret: &Secret| if secret.is_empty() { Secret::default() } else { Secret::from("(not shown)") };
+    let shown = InitOptions {
+        repl_password: hidden(&options.repl_password),
+        admin_password: hidden(&options.admin_password),
+        secret: hidden(&options.secret),
+        ..options.clone()
+    };
+    note(&format!("\n{}\n", xenon_config::template(&shown)));
+    let (mut from, mut to) = (std::io::stdin().lock(), std::io::stderr());
+    ask::Talk { from: &mut from, to: &mut to }.yes(&format!("Write this to {}", path.display()), true)
 }
 
 /// `-c`, else `XENON_CONFIG`, else where agent and command line look last.
@@ -157,12 +197,15 @@ fn options(arguments: InitArguments) -> Outcome<InitOptions> {
         None => new_secret()?,
     };
     Ok(InitOptions {
-        address: arguments.address,
+        address: arguments.address.unwrap_or_default(),
         port: arguments.port,
         vip: arguments.vip,
         vip_interface: arguments.vip_interface,
         repl_user: arguments.repluser,
-        repl_password: replication.read()?,
+        repl_password: match arguments.generated {
+            Some(made) => made,
+            None => replication.read()?,
+        },
         admin: arguments.mysqluser,
         admin_password: admin.read()?,
         socket: arguments.socket,

@@ -1,15 +1,15 @@
 //! `xenoncli mysql …`: this host's server.
 
 use crate::arguments::MysqlCommand;
-use crate::commands::{backup, rebuild};
-use crate::failure::Outcome;
+use crate::commands::{accounts, backup, rebuild};
+use crate::failure::{Failure, Outcome};
 use crate::output::{self, Output};
 use crate::session::Session;
 use crate::views::Object;
 use crate::words;
 use serde_json::json;
 use std::path::Path;
-use xenon_api::{NodeStatus, Request};
+use xenon_api::{NodeStatus, Request, Rights, parse_set};
 
 pub(crate) async fn run(command: MysqlCommand, config: Option<&Path>, output: Output) -> Outcome {
     let session = Session::open(config)?;
@@ -25,6 +25,29 @@ pub(crate) async fn run(command: MysqlCommand, config: Option<&Path>, output: Ou
         MysqlCommand::Backup(options) => return backup::backup(&session, options, output).await,
         MysqlCommand::Cancelbackup => Request::CancelBackup,
         MysqlCommand::Restore(options) => return backup::restore(&session, options, output).await,
+        MysqlCommand::Sysvar { statement } => Request::SetGlobals {
+            assignments: parse_set(&statement).map_err(|why| {
+                Failure::new(format!("this is not understood: {why}"))
+                    .cure("xenoncli mysql sysvar 'SET GLOBAL max_connections = 500'")
+                    .usage()
+            })?,
+        },
+        MysqlCommand::Getuser => return accounts::list(&session, output).await,
+        MysqlCommand::Createuser(options) => {
+            return accounts::create(&session, options, Rights::None, output).await;
+        }
+        MysqlCommand::Createsuperuser(options) => {
+            return accounts::create(&session, options, Rights::All, output).await;
+        }
+        MysqlCommand::Createuserwithgrants(options) => {
+            return accounts::create_with_grants(&session, options, output).await;
+        }
+        MysqlCommand::Dropuser { user, host } => {
+            return accounts::tell(&session, Request::DropAccount { user, host }, output).await;
+        }
+        MysqlCommand::Changepassword { user, host, password } => {
+            return accounts::change_password(&session, user, host, password, output).await;
+        }
     };
     session.tell_local(request, output).await
 }

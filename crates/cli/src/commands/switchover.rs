@@ -2,10 +2,12 @@
 
 use crate::commands::handover;
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, Output};
+use crate::output::{self, Output, note};
 use crate::session::{self, DO, Session, strange};
+use crate::start_time::When;
 use crate::views::Object;
 use serde_json::json;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 use tokio::time::Instant;
 use xenon_api::{Reply, Request, Response, SwitchoverPlan};
@@ -49,6 +51,83 @@ pub(crate) async fn run(
         Ok(Reply::Ok(_)) => Err(strange(&leader)),
         Ok(Reply::Refused(refusal)) => Err(Failure::refused(&leader, &refusal)),
         Err(error) => Err(Failure::call(&error)),
+    }
+}
+
+/// Without a terminal a line says so often how long it still is.
+const SAY_EVERY: Duration = Duration::from_secs(600);
+
+/// What stands in the way is looked at again so long before.
+const LOOK_BEFORE: Duration = Duration::from_secs(30);
+
+/// Waits for the time, here; what stands in the way is looked at before, so that a person is still there to read it. The switchover
+/// itself looks again.
+///
+/// # Errors
+/// It could not be done now whatever the time, or it was cancelled: then nothing was done.
+pub(crate) async fn wait_until(at: &When, node: Option<&str>, session: &Session) -> Outcome {
+    let target =
+        node.map(|node| session::endpoints(&[node.to_owned()])).transpose()?.map(|mut nodes| nodes.remove(0));
+    for hindrance in look_ahead(session, target.clone()).await? {
+        note(&format!("in the way now: {hindrance}"));
+    }
+    note(&format!("the switchover begins at {at}; Ctrl-C cancels it"));
+    let terminal = std::io::stderr().is_terminal();
+    tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => {
+            note("");
+            Err(Failure::new("cancelled: nothing was done"))
+        }
+        () = async {
+            count_down(at, LOOK_BEFORE, terminal).await;
+            // A person who is still there can act on it; the switchover itself decides by its own look.
+            match look_ahead(session, target).await {
+                Ok(found) => found.iter().for_each(|hindrance| note(&format!("in the way now: {hindrance}"))),
+                Err(failure) => note(&failure.to_string()),
+            }
+            count_down(at, Duration::ZERO, terminal).await;
+        } => Ok(()),
+    }
+}
+
+/// What would stand in its way now.
+async fn look_ahead(session: &Session, target: Option<NodeId>) -> Outcome<Vec<String>> {
+    let own = session.status(session.local()).await?;
+    let Some(leader) = own.leader.as_ref().map(ToString::to_string) else {
+        return Err(Failure::new("no leader is known, so there is nobody to hand over")
+            .cure("the nodes elect one by themselves; why they do not: xenoncli cluster status"));
+    };
+    if target.as_ref().is_some_and(|target| target.as_str() == leader) {
+        return Ok(vec![format!("{leader} leads already; if it still does then, nothing is done")]);
+    }
+    match session.ask(&leader, Request::Switchover { target, dry_run: true, wait_ms: 0 }, DO).await? {
+        Response::Switchover(plan) => Ok(plan.hindrances),
+        _ => Err(strange(&leader)),
+    }
+}
+
+/// By the clock on the wall, looked at every second: it may be set meanwhile, and the host may sleep.
+async fn count_down(at: &When, until: Duration, terminal: bool) {
+    let mut said = Instant::now();
+    loop {
+        let left = at.left();
+        if left <= until {
+            break;
+        }
+        let seconds = left.as_secs();
+        let text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+        if terminal {
+            // Standard error may be closed; the waiting is what counts.
+            let _ = write!(std::io::stderr(), "\r{text} until the switchover ");
+        } else if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            note(&format!("{text} until the switchover"));
+        }
+        tokio::time::sleep((left - until).min(Duration::from_secs(1))).await;
+    }
+    if terminal {
+        note("");
     }
 }
 

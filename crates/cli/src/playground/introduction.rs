@@ -36,6 +36,9 @@ fn hints(folder: &Path, base: &Base, bins: &Bins, nodes: &[Node], answers: &[Ans
     {mysql} --defaults-file={app} app
     {mysql} --defaults-file={admin}
 
+  Watch all of it in a browser; log in with the user and the password of {admin}:
+    http://{http}/
+
   1. Kill its server. A replica takes over; the killed one is started again and follows.
     kill -9 {mysqld}
 
@@ -54,6 +57,7 @@ Everything of it is in {folder}; passwords are in files that only you can read."
         primary_name = primary.name,
         app = quoted(&primary.app_login()),
         admin = quoted(&primary.admin_login()),
+        http = primary.http(),
         mysqld = pid(primary.mysqld()),
         next_name = next.name,
         next_config = config(next),

@@ -62,6 +62,7 @@ struct PlaceArguments {
 #[derive(Debug, Subcommand)]
 enum PlaygroundCommand {
     /// End it, wherever it was started.
+    #[command(after_help = "Example:\n  xenoncli playground stop --remove")]
     Stop {
         #[command(flatten)]
         place: PlaceArguments,
@@ -70,6 +71,7 @@ enum PlaygroundCommand {
         remove: bool,
     },
     /// Its nodes: endpoints, folders, accounts, processes.
+    #[command(after_help = "Example:\n  xenoncli playground status --output json")]
     Status {
         #[command(flatten)]
         place: PlaceArguments,

@@ -70,6 +70,8 @@ pub(super) fn prepare(folder: &Path, arguments: &StartArguments) -> Outcome<Opti
     let mut options = Options::new(usize::from(arguments.nodes), base, Bins::find()?);
     options.dir = Some(folder.to_owned());
     options.keep = arguments.keep;
+    // The dashboard of each node; on the loopback range only, as everything of it.
+    options.agent_keys.push(("server".to_owned(), "enable-apis".to_owned(), true.into()));
     Ok(options)
 }
 

@@ -56,6 +56,7 @@ fn primary() -> NodeStatus {
         troubles: Vec::new(),
         purge: PurgeStatus::default(),
         holds_binlogs: None,
+        service_address: Vec::new(),
         last_promotion: None,
         config_path: "/etc/xenon/xenon.json".to_owned(),
         version: "0.1.0".to_owned(),

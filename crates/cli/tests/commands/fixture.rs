@@ -286,6 +286,7 @@ fn fresh(id: &NodeId) -> NodeStatus {
         troubles: Vec::new(),
         purge: PurgeStatus::default(),
         holds_binlogs: None,
+        service_address: Vec::new(),
         last_promotion: None,
         config_path: "/etc/xenon/xenon.json".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

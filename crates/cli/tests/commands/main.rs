@@ -9,4 +9,5 @@ mod fixture;
 mod handover;
 mod init;
 mod looking;
+mod people;
 mod told;

@@ -17,6 +17,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::link::{Link, until};
 use crate::{Dialect, Door, SqlError};
 
+pub(crate) use variables::OURS;
+
 pub use account::{AccountState, Ensured};
 pub use marker::MarkerWritten;
 pub use read_only::ReadOnlyOutcome;

@@ -8,7 +8,7 @@ use crate::link::until;
 use crate::literal::quoted;
 
 /// Variables that belong to the agent: a config that set them would break the rule beside them.
-const OURS: [(&str, &str); 8] = [
+pub(crate) const OURS: [(&str, &str); 8] = [
     ("read_only", "who may write is the agent's to decide (L2, F3)"),
     ("super_read_only", "who may write is the agent's to decide (L2, F3)"),
     ("rpl_semi_sync_source_enabled", "the agent switches semi-sync (L4, D2)"),
