@@ -52,7 +52,10 @@ fn script(root: &Path) -> Result<String> {
     let start_name = named("start.md");
     let all = start.into_iter().map(start_name).chain(operate.into_iter().map(named("operate.md")));
     for (place, text) in all.chain([start_name(last)]) {
-        writeln!(script, "settled\nprintf '\\n== docs/{place}\\n'\nset -x\n{text}\n{{ set +x; }} 2>/dev/null")?;
+        writeln!(
+            script,
+            "settled\nprintf '\\n== docs/{place}\\n'\nset -x\n{text}\n{{ set +x; }} 2>/dev/null"
+        )?;
     }
     Ok(script)
 }
@@ -116,7 +119,8 @@ fn the_commands_of_the_book_do_what_they_say() -> Result<()> {
 
 /// Whether the agent takes these words is asked of the agent itself; with --help it does no more than read them.
 fn is_understood(xenon: &Path, words: &[String]) -> Result<bool> {
-    let output = Command::new(xenon).args(words.iter().skip(1)).arg("--help").stdin(Stdio::null()).output()?;
+    let output =
+        Command::new(xenon).args(words.iter().skip(1)).arg("--help").stdin(Stdio::null()).output()?;
     Ok(output.status.success())
 }
 

@@ -12,7 +12,8 @@ fn links(text: &str) -> Vec<(usize, String)> {
     for (at, span) in code_spans(&prose) {
         let begin = at + prose.get(at..).unwrap_or_default().find(span).unwrap_or_default();
         // As long as it was, so that what comes behind it stays where it is.
-        let blank = |letter: char| if letter == '\n' { "\n".to_owned() } else { "x".repeat(letter.len_utf8()) };
+        let blank =
+            |letter: char| if letter == '\n' { "\n".to_owned() } else { "x".repeat(letter.len_utf8()) };
         text.replace_range(begin..begin + span.len(), &span.chars().map(blank).collect::<String>());
     }
     let mut all = Vec::new();
@@ -26,9 +27,11 @@ fn links(text: &str) -> Vec<(usize, String)> {
 
 /// As GitHub makes the anchor of a heading.
 fn anchor(heading: &str) -> String {
-    let kept = heading.trim_start_matches('#').trim().chars().filter(|letter| {
-        letter.is_alphanumeric() || matches!(letter, '-' | '_' | ' ')
-    });
+    let kept = heading
+        .trim_start_matches('#')
+        .trim()
+        .chars()
+        .filter(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_' | ' '));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
@@ -61,7 +64,9 @@ fn dead(path: &Path, text: &str) -> Vec<String> {
     };
     links(text)
         .into_iter()
-        .filter_map(|(line, target)| why(&target).map(|why| format!("{}:{line}: {target} {why}", path.display())))
+        .filter_map(|(line, target)| {
+            why(&target).map(|why| format!("{}:{line}: {target} {why}", path.display()))
+        })
         .collect()
 }
 

@@ -54,7 +54,9 @@ impl Document {
             let indent = line.len() - bare.len();
             document.prose.push(String::new());
             match &mut open {
-                Some((fence, ..)) if bare.starts_with(fence.as_str()) && bare.trim_end().len() == fence.len() => {
+                Some((fence, ..))
+                    if bare.starts_with(fence.as_str()) && bare.trim_end().len() == fence.len() =>
+                {
                     document.blocks.extend(open.take().map(|(.., block)| block));
                 }
                 Some((_, margin, block)) => {
@@ -105,7 +107,9 @@ impl Document {
                     Some(begun) => joined.push_str(begun),
                     None => {
                         joined.push_str(line);
-                        all.extend(simple_commands(&joined).into_iter().filter_map(|words| shown(first, words)));
+                        all.extend(
+                            simple_commands(&joined).into_iter().filter_map(|words| shown(first, words)),
+                        );
                         joined.clear();
                     }
                 }
@@ -163,7 +167,9 @@ pub(crate) fn code_spans(text: &str) -> Vec<(usize, &str)> {
         let begin = at + found;
         let rest = text.get(begin..).unwrap_or_default();
         let ticks = rest.len() - rest.trim_start_matches('`').len();
-        let Some(length) = rest.get(ticks..).and_then(|inside| inside.find(&"`".repeat(ticks))) else { break };
+        let Some(length) = rest.get(ticks..).and_then(|inside| inside.find(&"`".repeat(ticks))) else {
+            break;
+        };
         spans.push((begin, text.get(begin + ticks..begin + ticks + length).unwrap_or_default()));
         at = begin + ticks + length + ticks;
     }
@@ -173,14 +179,19 @@ pub(crate) fn code_spans(text: &str) -> Vec<(usize, &str)> {
 /// Without what stands before the program: variables, `sudo`, another program that runs it.
 fn shown(line: usize, mut words: Vec<String>) -> Option<Shown> {
     let name = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
-    let before = |word: &String| word == "sudo" || word == "exec" || word.split_once('=').is_some_and(is_variable);
+    let before =
+        |word: &String| word == "sudo" || word == "exec" || word.split_once('=').is_some_and(is_variable);
     let skipped = words.iter().take_while(|word| before(word)).count();
     words.drain(..skipped);
     if let Some(run) = words.iter().position(|word| name(word) == "xenoncli") {
         words.drain(..run);
     }
-    let cut = words.iter().any(|word| word.contains('…'));
+    let all = words.len();
+    // A line of usage: `xenoncli raft add [OPTIONS] <NODE>`.
+    let usage = words.iter().position(|word| word.starts_with('[')).unwrap_or(all);
+    words.truncate(usage);
     words.retain(|word| !word.contains('…'));
+    let cut = words.len() < all;
     let program = name(words.first()?);
     if let Some(first) = words.first_mut() {
         *first = program;
@@ -211,7 +222,9 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
             Piece::End => commands.push(Vec::new()),
             Piece::Redirection => to_file = true,
             Piece::Word(_) if std::mem::take(&mut to_file) => {}
-            Piece::Word(word) => commands.iter_mut().last().into_iter().for_each(|last| last.push(word.clone())),
+            Piece::Word(word) => {
+                commands.iter_mut().last().into_iter().for_each(|last| last.push(word.clone()))
+            }
         }
     }
     commands.retain(|command| !command.is_empty());
