@@ -17,7 +17,7 @@ const load = (name) => import(pathToFileURL(path.join(copy, name)).href);
 const { count, parse, sources, subtract } = await load('gtid.js');
 const { backoff, StreamParser } = await load('live.js');
 const { derive, trees } = await load('model.js');
-const { bytes, counted, millis, number, span } = await load('format.js');
+const { bytes, counted, millis, lag, number, span } = await load('format.js');
 
 const A = '97a445c7-eb0a-11f1-960d-02fc00000001';
 const B = '97b3837f-eb0a-11f1-8cec-02fc00000001';
@@ -135,6 +135,23 @@ test('two writable servers, no primary, a pause, and a witness', () => {
   );
 });
 
+test('the service address is where clients may write, and nowhere else', () => {
+  const scene = healthy();
+  const [first, second] = scene.cluster.nodes.map((node) => node.status);
+  const address = (state) => [{ address: '10.0.0.100/24', interface: null, state, last_error: '', moved_ms: null }];
+  first.service_address = address('here');
+  second.service_address = address('away');
+  assert.deepEqual(
+    derive(known(scene), 0).states.map((one) => one.word),
+    ['HEALTHY'],
+  );
+  first.service_address = address('away');
+  second.service_address = address('here');
+  const cluster = derive(known(scene), 0);
+  assert.match(cluster.nodes[0].findings[0].text, /does not hold the service address/);
+  assert.match(cluster.nodes[1].findings[0].text, /is not the primary/);
+});
+
 test('what is not current is not shown as if it were', () => {
   const cluster = derive(known(healthy()), 20_000, false);
   assert.deepEqual(
@@ -188,6 +205,7 @@ test('numbers are written for people', () => {
   assert.equal(bytes(12_884_901_888), '12.0 GiB');
   assert.equal(bytes(0), '0 B');
   assert.equal(span(3_725), '1 h 2 min');
+  assert.deepEqual([0, 0.0123, 2.54, 42, 185].map(lag), ['0 s', '12 ms', '2.5 s', '42 s', '3 min 5 s']);
   assert.equal(millis(46.21), '46.2 ms');
   assert.equal(millis(12_100), '12.1 s');
   for (const nothing of [Number.NaN, undefined, null]) assert.equal(millis(nothing), '–');

@@ -2,6 +2,7 @@
 
 import { ask, Problem } from './api.js';
 import { h, show } from './dom.js';
+import { lag } from './format.js';
 import { ROLES } from './model.js';
 import { done, finish, problemNote, said } from './outcome.js';
 import { CANCEL_REBUILD, REBUILD } from './rebuild.js';
@@ -318,7 +319,7 @@ export function cannotLead(node) {
 
 function describe(node) {
   const parts = [node.behind ? `behind: ${behindWords(node.behind)}` : 'position not known'];
-  if (node.lagS !== null) parts.push(`lag ${Math.round(node.lagS)} s`);
+  if (node.lagS !== null) parts.push(`lag ${lag(node.lagS)}`);
   return parts.join(', ');
 }
 

@@ -43,6 +43,13 @@ export function millis(value) {
   return `${value >= 1000 ? number(Math.round(value)) : value.toFixed(1)} ms`;
 }
 
+/** How far a replica is behind, given in seconds: 0 s, 12 ms, 2.5 s, 42 s, 3 min 5 s. */
+export function lag(seconds) {
+  if (!Number.isFinite(seconds)) return '–';
+  if (seconds > 0 && seconds < 1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
+  return seconds < 10 && seconds % 1 !== 0 ? `${seconds.toFixed(1)} s` : span(seconds);
+}
+
 /** The time of day with milliseconds, in the browser's time zone. */
 export function clock(unixMs) {
   const date = new Date(unixMs);

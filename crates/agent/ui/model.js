@@ -97,7 +97,7 @@ function isWitness(status) {
 function lag(status) {
   const replication = status?.mysql?.replication;
   if (!replication) return null;
-  if (Number.isFinite(replication.lag_ms)) return replication.lag_ms / 1000;
+  if (Number.isFinite(replication.lag_us)) return replication.lag_us / 1e6;
   return Number.isFinite(replication.seconds_behind) ? replication.seconds_behind : null;
 }
 
@@ -144,6 +144,7 @@ function findings(node, primary) {
   // The agent's own words first: they say what to do.
   for (const trouble of status.troubles ?? []) say(isMode(trouble) ? 'warn' : 'bad', trouble);
   if (node.role !== 'witness') serverFindings(node, say);
+  for (const one of status.service_address ?? []) addressFindings(node, one, say);
   if (status.state === 'INVALID')
     say('bad', 'INVALID: it votes, and never leads, until its errant transactions are dealt with');
   if (node.errant > 0n)
@@ -159,6 +160,15 @@ function findings(node, primary) {
   if (node.lagS !== null && node.lagS >= LAG_NOTED_S) say('warn', `replication lags by ${Math.round(node.lagS)} s`);
   const order = { bad: 0, warn: 1, info: 2 };
   return out.sort((a, b) => order[a.level] - order[b.level]);
+}
+
+/** I5: the address is where clients may write, and nowhere else. */
+function addressFindings(node, { address, state, last_error: failed }, say) {
+  if (failed) say('bad', `the service address ${address} could not be moved: ${failed}`);
+  else if (state === 'here' && node.role !== 'primary')
+    say('bad', `it holds the service address ${address}, and is not the primary`);
+  else if (state === 'away' && node.role === 'primary')
+    say('bad', `the primary does not hold the service address ${address}`);
 }
 
 function serverFindings(node, say) {

@@ -1,7 +1,7 @@
 // All nodes as one dense table, to compare them by eye.
 
 import { h } from './dom.js';
-import { bytes, counted, number, span } from './format.js';
+import { bytes, counted, lag, number, span } from './format.js';
 import { behindWords, mark, roleWord, semiSyncWords } from './topology.js';
 
 const COLUMNS = [
@@ -96,9 +96,7 @@ function cellsOf(node, cluster) {
       : `${mysql.version || '–'} · ${mysql.alive ? (mysql.writable ? 'read-write' : 'read-only') : 'not serving'}`,
     node.transactions === null || node.role === 'witness' ? '–' : number(node.transactions),
     node.behind ? (node.behind.total === 0n && node.behind.apply === 0n ? '0' : behindWords(node.behind)) : '–',
-    node.lagS === null
-      ? '–'
-      : `${node.lagS < 10 && node.lagS % 1 !== 0 ? node.lagS.toFixed(2) : Math.round(node.lagS)} s`,
+    lag(node.lagS),
     threads(node),
     node.role === 'witness' ? '–' : (semiSyncWords(node) ?? '–'),
     number(node.errant),

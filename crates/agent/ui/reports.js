@@ -73,7 +73,12 @@ function listed(report, onOpen) {
     h('td', null, report.old_primary ?? '–'),
     h('td', null, report.node),
     h('td', { class: 'number' }, millis(report.took_ms)),
-    h('td', { class: 'wide' }, report.cause, report.by ? ` (asked for by ${report.by})` : ''),
+    h(
+      'td',
+      { class: 'wide' },
+      report.cause,
+      report.by && !String(report.cause).includes(report.by) ? ` (asked for by ${report.by})` : '',
+    ),
   );
 }
 

@@ -1,7 +1,7 @@
 // One node, whole: what is wrong and what to do, why it may lead, and every number that there is.
 
 import { h } from './dom.js';
-import { bytes, counted, cut, number, span } from './format.js';
+import { bytes, counted, cut, lag, number, span } from './format.js';
 import { count, parse, sources } from './gtid.js';
 import { isActive } from './model.js';
 import { promotionPhases, timeline } from './reports.js';
@@ -137,7 +137,7 @@ function details(node, cluster, names) {
         pair('Source', replication.source, node.source ? ` (${node.source.id})` : ''),
         pair('Receiver', replication.io_running ? '✓ runs' : '✕ stopped'),
         pair('Applier', replication.sql_running ? '✓ runs' : '✕ stopped'),
-        pair('Lag', node.lagS === null ? 'cannot be said' : `${node.lagS} s`),
+        pair('Lag', node.lagS === null ? 'cannot be said' : lag(node.lagS)),
         pair('Read up to', `${replication.source_log_file}:${replication.read_source_log_pos}`),
         replication.last_error && pair('Last error', replication.last_error),
       ),
@@ -178,6 +178,17 @@ function details(node, cluster, names) {
           ),
         ),
         status.holds_binlogs && pair('Holds everybody’s', status.holds_binlogs),
+      ),
+    (status.service_address ?? []).length > 0 &&
+      group(
+        'Service addresses',
+        ...status.service_address.map((one) =>
+          pair(
+            one.address,
+            `${one.state}${one.interface ? `, on ${one.interface}` : ''}`,
+            one.last_error && `: ${one.last_error}`,
+          ),
+        ),
       ),
     status.last_promotion && [
       h('h3', null, `Its last promotion, in term ${number(status.last_promotion.term)}`),

@@ -1,7 +1,7 @@
 // The cluster as a tree: the primary on top, below it who follows it, and beside it who follows nobody.
 
 import { h } from './dom.js';
-import { bytes, number, span } from './format.js';
+import { bytes, lag, number, span } from './format.js';
 import { isActive, ROLES, trees } from './model.js';
 
 /** More replicas than these do not fit beside each other. */
@@ -80,11 +80,8 @@ function wireState(node) {
   if (!replication.io_running && !replication.sql_running) return { state: 'broken', words: 'replication stopped' };
   if (!replication.io_running) return { state: 'broken', words: 'receiver stopped' };
   if (!replication.sql_running) return { state: 'broken', words: 'applier stopped' };
-  const lag =
-    node.lagS === null
-      ? 'lag unknown'
-      : `lag ${node.lagS < 10 && node.lagS % 1 !== 0 ? node.lagS.toFixed(2) : Math.round(node.lagS)} s`;
-  return { state: node.lagS !== null && node.lagS >= 10 ? 'slow' : 'good', words: lag };
+  const words = node.lagS === null ? 'lag unknown' : `lag ${lag(node.lagS)}`;
+  return { state: node.lagS !== null && node.lagS >= 10 ? 'slow' : 'good', words };
 }
 
 const MARKS = {
@@ -174,6 +171,8 @@ function facts(node, cluster) {
   );
   say(mysql.alive ? 'Position' : 'Last seen', node.transactions === null ? '–' : `${number(node.transactions)} trx`);
   if (node.behind) say('Behind', behindWords(node.behind));
+  const here = (node.status.service_address ?? []).filter((one) => one.state === 'here').map((one) => one.address);
+  if (here.length > 0) say('Address', here.join(', '));
   const semiSync = semiSyncWords(node, cluster);
   if (semiSync) say('Semi-sync', semiSync);
   return out;
