@@ -2,6 +2,7 @@
 //! of make exists, and no link leads nowhere.
 
 mod links;
+mod quotes;
 mod shell;
 
 use crate::arguments::Arguments;

@@ -126,7 +126,7 @@ impl Document {
             for (place, span) in code_spans(&paragraph) {
                 let here = line + paragraph.get(..place).unwrap_or_default().matches('\n').count();
                 let begins = |program: &&str| span.split_whitespace().next() == Some(*program);
-                if programs.iter().any(|program| begins(&program)) {
+                if programs.iter().any(begins) {
                     let commands = simple_commands(&span.replace('\n', " "));
                     let found = commands.into_iter().filter_map(|words| shown(here, words));
                     all.extend(found.map(|shown| Shown { cut: true, ..shown }));
