@@ -1,6 +1,8 @@
 //! `xenoncli`: forms clusters, shows them, and tells agents what to do.
 
 mod arguments;
+#[cfg(test)]
+mod book;
 mod commands;
 mod failure;
 mod gather;

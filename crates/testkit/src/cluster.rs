@@ -56,6 +56,9 @@ pub struct Options {
     pub network: Option<Arc<Network>>,
     /// What lies on a disk of its own, on every node.
     pub disks: Vec<Volume>,
+    /// The agents' configurations are to be written anew by the caller, as those of the Go tool are: without a secret, so that
+    /// the agents derive theirs from the replication account.
+    pub without_secret: bool,
 }
 
 impl Options {
@@ -71,6 +74,7 @@ impl Options {
             agent_keys: Vec::new(),
             network: None,
             disks: Vec::new(),
+            without_secret: false,
         }
     }
 }
@@ -124,11 +128,18 @@ impl LocalCluster {
             .map(|index| node(&folder, &block, index, &options.disks))
             .collect::<Result<Vec<_>>>()?;
         let template = Template::obtain(&options.base, clients, &folder)?;
+        let replication = Account { user: "repl".to_owned(), password: random_text(24) };
+        let secret = if options.without_secret {
+            // As crate xenon-config derives it.
+            format!("xenon replication account\0{}\0{}", replication.user, replication.password)
+        } else {
+            random_text(40)
+        };
         let accounts = Accounts {
             admin: template.logins.admin.clone(),
             app: template.logins.app.clone(),
-            replication: Account { user: "repl".to_owned(), password: random_text(24) },
-            secret: random_text(40),
+            replication,
+            secret,
         };
         let state = State::new(&options.base.dir, nodes.clone(), accounts, options.keep);
         state.write(&folder)?;
