@@ -330,7 +330,7 @@ impl Cluster {
             Directive::Lead { term, acknowledgements, soft, closed, handed_over } => {
                 let (term, acknowledgements, soft) = (*term, *acknowledgements, *soft);
                 let primary = Primary { term, acknowledgements, soft, open: false };
-                if handed_over.is_some() && mysqld.source.is_some() && mysqld.primary.is_none() {
+                if *handed_over && mysqld.source.is_some() && mysqld.primary.is_none() {
                     // T1: replication is stopped after opening.
                     let source = mysqld.source;
                     mysqld.promote(primary);

@@ -72,7 +72,7 @@ impl Agent {
                     }
                 }
                 Effect::Direct(directive) => {
-                    let opens = matches!(directive, Directive::Lead { handed_over: Some(_), .. });
+                    let opens = matches!(directive, Directive::Lead { handed_over: true, .. });
                     self.direct(directive);
                     if opens {
                         // Clients wait for it, and not for what is saved meanwhile.

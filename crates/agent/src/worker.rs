@@ -26,7 +26,7 @@ const APPLY_PIECE: Duration = Duration::from_secs(2);
 const QUIESCE: Duration = Duration::from_millis(2_000);
 /// D1: how long writes may take to drain at a deposition, before D3.
 pub(crate) const DRAIN: Duration = Duration::from_millis(1_500);
-/// How long the target of a handover may take to have the last transactions, and nearly all applied.
+/// How long the target of a handover may take to apply the last transactions.
 const CATCH_UP: Duration = Duration::from_secs(5);
 
 /// What operations need to know, the same for all.
@@ -382,7 +382,7 @@ async fn quiesce(means: &Means) -> (Result<GtidSet, String>, Option<ServerState>
 }
 
 async fn catch_up(means: &Means, set: &GtidSet) -> Result<(), String> {
-    let applied = async { means.door.control(STATEMENT).await?.wait_received(set, CATCH_UP).await };
+    let applied = async { means.door.control(STATEMENT).await?.wait_applied(set, CATCH_UP).await };
     match applied.await {
         Ok(Applied::Applied) => Ok(()),
         Ok(Applied::TimedOut) => Err(format!(

@@ -31,9 +31,9 @@ pub(crate) enum Stage {
         position: Position,
         granted: BTreeSet<NodeId>,
         doubtful: BTreeSet<NodeId>,
-        /// T1: the receiver still runs, and hangs on this node, which has this set. Its vote says that nothing more comes from there; without it
+        /// T1: the receiver still runs, and hangs on this node. Its vote says that nothing more comes from there; without it
         /// no majority is enough before the receiver has stopped.
-        unfrozen: Option<(NodeId, GtidSet)>,
+        unfrozen: Option<NodeId>,
         /// W2.
         rescue: Box<Rescue>,
     },
@@ -192,10 +192,10 @@ impl Election {
         out.0.push(Effect::Freeze { ticket, spare: None });
     }
 
-    /// T1: the old primary `from` has closed writes and drained them, and its final `set` is received here; the rest of it is
-    /// applied meanwhile (L2). Stopping the receiver first would take longer than all the rest of the handover.
+    /// T1: the old primary `from` has closed writes and drained them, and its final `set` is applied here. Stopping the
+    /// receiver first would take longer than all the rest of the handover.
     pub(crate) fn stand_for_handover(&mut self, from: NodeId, set: GtidSet, out: &mut Out) {
-        let why = "handover: everything of the old primary is here".to_owned();
+        let why = "handover: everything of the old primary is applied here".to_owned();
         let hangs_on_it = |core: &Election| {
             let (leader, server) = (core.leader.as_ref()?, core.local.server.as_ref()?);
             let source = server.receives_from.filter(|uuid| leader.info.server_uuid == Some(*uuid));
@@ -217,7 +217,7 @@ impl Election {
         let stage = Stage::Freezing { ticket: Ticket::default() };
         self.role = Role::Candidate(Candidate { stage, told: true });
         out.arm(Timer::HandOver, Delay::Heartbeat);
-        self.stand_at(Ok(position), Some((from, set)), out);
+        self.stand_at(Ok(position), Some(from), out);
     }
 
     /// T1: the old primary's vote has not come. Then as any candidate does.
@@ -236,7 +236,7 @@ impl Election {
     pub(crate) fn stand_at(
         &mut self,
         position: Result<Position, String>,
-        unfrozen: Option<(NodeId, GtidSet)>,
+        unfrozen: Option<NodeId>,
         out: &mut Out,
     ) {
         let position = match position {
@@ -329,13 +329,12 @@ impl Election {
         match self.count(granted, doubtful) {
             Count::Elected => {
                 let has_voted = |id: &NodeId| granted.contains(id) || doubtful.contains(id);
-                if unfrozen.as_ref().is_some_and(|(id, _)| !has_voted(id))
+                if unfrozen.as_ref().is_some_and(|id| !has_voted(id))
                     && self.rules.keep(Rule::SourceVotesFirst)
                 {
                     return;
                 }
-                let position = position.clone();
-                let handed_over = unfrozen.as_ref().map(|(_, set)| set.clone());
+                let (position, handed_over) = (position.clone(), unfrozen.is_some());
                 self.become_leader(position, handed_over, out);
             }
             Count::WaitsFor(missing) => self.tell_missing(&missing, out),

@@ -516,7 +516,7 @@ impl Election {
                 acknowledgements: wait.acknowledgements,
                 soft: wait.soft,
                 closed: leader.is_closed(),
-                handed_over: leader.handed_over.clone(),
+                handed_over: leader.handed_over,
             };
         }
         let Some(known) = &self.leader else {

@@ -128,9 +128,9 @@ pub enum Directive {
         soft: bool,
         /// T1: writes are closed for a handover.
         closed: bool,
-        /// T1: this is all there is. It is received here, and who the local server still replicates from has closed for good
-        /// and voted for this node: nothing more can come, so replication is stopped after opening.
-        handed_over: Option<GtidSet>,
+        /// T1: everything is applied, and who the local server still replicates from has closed for good and voted for
+        /// this node: nothing more can come, so replication is stopped after opening.
+        handed_over: bool,
     },
     /// D4: the lease is lost, the term is not: serve no client, and keep mysqld with its waiting commits as it is.
     Suspend {

@@ -40,7 +40,7 @@ pub(crate) struct Leader {
     pub(crate) to_leave: BTreeSet<NodeId>,
     pub(crate) handover: Option<HandOver>,
     /// T1: elected with its receiver running, on the word of who it replicates from.
-    pub(crate) handed_over: Option<GtidSet>,
+    pub(crate) handed_over: bool,
     /// C5: why commits wait for nobody; `None` while they wait.
     pub(crate) without: Option<String>,
     /// C5: what was told the operator last.
@@ -107,7 +107,7 @@ impl Leader {
             carried_over: if resuming { CarriedOver::AfterLook } else { CarriedOver::Yes },
             to_leave: BTreeSet::new(),
             handover: None,
-            handed_over: None,
+            handed_over: false,
             without: None,
             degraded: None,
             hardening: None,
@@ -123,7 +123,7 @@ impl Leader {
 }
 
 impl Election {
-    pub(crate) fn become_leader(&mut self, position: Position, handed_over: Option<GtidSet>, out: &mut Out) {
+    pub(crate) fn become_leader(&mut self, position: Position, handed_over: bool, out: &mut Out) {
         let term = self.record.term;
         out.note(Note::Leading { term, resumed: false });
         // S3: by I2 it has all that was ever acknowledged.

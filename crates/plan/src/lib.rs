@@ -51,7 +51,7 @@ pub fn plan(role: &Role, seen: &Seen) -> Plan {
         Role::Unmanaged | Role::Hold | Role::Stopped => {}
         Role::Primary { term, markers, acknowledgements, soft, closed, handed_over } => {
             let wait = promote::Wait { acknowledgements: *acknowledgements, soft: *soft };
-            let handover = promote::Handover { closed: *closed, handed_over: handed_over.as_ref() };
+            let handover = promote::Handover { closed: *closed, handed_over: *handed_over };
             promote::plan(*term, markers, wait, handover, seen, &mut plan);
         }
         Role::Fenced { reason } => {

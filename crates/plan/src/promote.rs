@@ -4,7 +4,7 @@ use crate::health::Verdict;
 use crate::observation::{ReceiverState, SemiSyncSource, ServerState};
 use crate::role::{Address, Process, Seen, Variables};
 use crate::step::{Plan, Step, brief};
-use xenon_gtid::{Gtid, GtidSet, Uuid};
+use xenon_gtid::{Gtid, Uuid};
 
 /// Whether the server is the open primary of `term`: the marker executed (so acknowledged) and writes open.
 pub fn is_promoted(server: &ServerState, term: u64, markers: &Uuid) -> bool {
@@ -43,21 +43,14 @@ pub const NO_TIMEOUT_MS: u64 = 1_000_000_000_000;
 
 /// T1, from both sides.
 #[derive(Clone, Copy)]
-pub(crate) struct Handover<'a> {
+pub(crate) struct Handover {
     /// Writes are closed for one.
     pub(crate) closed: bool,
-    /// This server has become the primary by one, and this is all there is.
-    pub(crate) handed_over: Option<&'a GtidSet>,
+    /// This server has become the primary by one.
+    pub(crate) handed_over: bool,
 }
 
-pub(crate) fn plan(
-    term: u64,
-    markers: &Uuid,
-    wait: Wait,
-    handover: Handover<'_>,
-    seen: &Seen,
-    plan: &mut Plan,
-) {
+pub(crate) fn plan(term: u64, markers: &Uuid, wait: Wait, handover: Handover, seen: &Seen, plan: &mut Plan) {
     // A server that is going down takes no statements; the leader hands over (L6).
     if seen.process != Process::Running || seen.health == Verdict::Dying {
         return;
@@ -70,7 +63,10 @@ pub(crate) fn plan(
         return;
     }
     let marked = has_marker(server, term, markers);
-    if !marked && !wait_for_the_rest(handover, server, plan) && !before_the_marker(term, server, seen, plan) {
+    // T1: nothing more can come in, and all that did is applied. Stopping replication takes longer than all the rest, so it
+    // comes after opening.
+    let nothing_before = handover.handed_over && server.super_read_only;
+    if !marked && !nothing_before && !before_the_marker(term, server, seen, plan) {
         return;
     }
     semi_sync(wait, server, plan);
@@ -105,25 +101,6 @@ pub(crate) fn plan(
     }
     // After opening: it takes milliseconds that clients need not wait for.
     follow_nobody(marked, server, plan);
-}
-
-/// T1: nothing more can come in, and the rest of what did is being applied. Stopping replication takes longer than all the
-/// rest, so it comes after opening. Says whether that is so: else it is a promotion as any.
-fn wait_for_the_rest(handover: Handover<'_>, server: &ServerState, plan: &mut Plan) -> bool {
-    let Some(set) = handover.handed_over.filter(|_| server.super_read_only) else { return false };
-    if server.executed.contains_set(set) {
-        return true;
-    }
-    // A source side left on would have the applier's commits wait (`to_wait_for_nobody`).
-    let free = !server.semi_sync_source.is_some_and(|source| source.enabled);
-    let applies = server.replication.as_ref().is_some_and(|replication| replication.applier_running);
-    if free && applies {
-        plan.push(
-            Step::WaitApplied { set: set.clone() },
-            "everything received may have been acknowledged (L2)",
-        );
-    }
-    free && applies
 }
 
 /// The number is so far ahead of all that are known that it is no commit's under way; those in between are given out later.

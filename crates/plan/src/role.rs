@@ -23,8 +23,8 @@ pub enum Role {
         soft: bool,
         /// T1: writes closed for a handover.
         closed: bool,
-        /// T1: this is all there is, received already, and the server that this one still replicates from has closed for good.
-        handed_over: Option<GtidSet>,
+        /// T1: all is applied, and the server that this one still replicates from has closed for good.
+        handed_over: bool,
     },
     /// D: read-only until a leader is known.
     Fenced {

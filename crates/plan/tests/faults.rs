@@ -114,7 +114,7 @@ fn nobody_but_an_open_primary_releases_anything() {
         acknowledgements: 1,
         soft: false,
         closed: true,
-        handed_over: None,
+        handed_over: false,
     };
     let table: [Case; 4] = [
         (closed, open_primary),

@@ -213,7 +213,7 @@ fn c5_two_voters_wait_only_while_a_replica_is_connected() {
         acknowledgements: 1,
         soft: true,
         closed: false,
-        handed_over: None,
+        handed_over: false,
     };
     let mut seen = open_primary();
     assert_eq!(steps(&soft, &seen), [Step::SemiSyncSourceOn { acknowledgements: 1, soft: true }]);
@@ -230,7 +230,7 @@ fn t1_closed_for_a_handover_and_nothing_else() {
         acknowledgements: 1,
         soft: false,
         closed: true,
-        handed_over: None,
+        handed_over: false,
     };
     let mut seen = open_primary();
     seen.variables = None;
@@ -238,39 +238,6 @@ fn t1_closed_for_a_handover_and_nothing_else() {
     assert!(why(&plan(&closed, &seen), "close-writes").contains("T1"));
     server_of(&mut seen).super_read_only = true;
     assert!(plan(&closed, &seen).is_empty());
-}
-
-fn handed_over(all: &str) -> Role {
-    Role::Primary {
-        term: TERM,
-        markers: uuid(MARKERS),
-        acknowledgements: 1,
-        soft: false,
-        closed: false,
-        handed_over: Some(set(all)),
-    }
-}
-
-#[test]
-fn t1_the_rest_is_applied_before_the_marker_and_replication_goes_on_until_it_is_open() {
-    let mut seen = elected();
-    replication_of(&mut seen).receiver = ReceiverState::Running;
-    replication_of(&mut seen).applier_running = true;
-    let rest = handed_over("b:1-11,m:1-4");
-    let names_of = names(&rest, &seen);
-    assert_eq!(names_of.first(), Some(&"wait-applied"), "{names_of:?}");
-    let place = |name: &str| {
-        names_of.iter().position(|it| *it == name).unwrap_or_else(|| panic!("{name}: {names_of:?}"))
-    };
-    assert!(place("wait-applied") < place("semi-sync-source-on"), "its applier must not wait: {names_of:?}");
-    assert!(
-        place("write-marker") < place("open") && place("open") < place("stop-replication"),
-        "{names_of:?}"
-    );
-    // An applier that does not run makes it a promotion as any.
-    replication_of(&mut seen).applier_running = false;
-    assert_ne!(names(&rest, &seen).first(), Some(&"wait-applied"));
-    assert!(!names(&rest, &seen).contains(&"write-marker"));
 }
 
 #[test]

@@ -229,22 +229,6 @@ impl Control {
         }
     }
 
-    /// Waits until `set` is received, at most `timeout`; what is left to apply is never much here.
-    pub async fn wait_received(&mut self, set: &GtidSet, bound: Duration) -> Result<Applied, SqlError> {
-        let what = "waiting for the receiver";
-        let until = Instant::now() + bound;
-        loop {
-            let received = |server: &mut crate::server::Server| server.received().contains_set(set);
-            if self.change(what, bound, received).await? {
-                return Ok(Applied::Applied);
-            }
-            if Instant::now() >= until {
-                return Ok(Applied::TimedOut);
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    }
-
     /// The replication account: always good.
     pub async fn ensure_replication_account(
         &mut self,

@@ -179,13 +179,13 @@ fn t1_the_target_asks_at_once_when_it_hangs_on_who_hands_over() {
     let mut waited = node;
     let mut heard = Node { core: waited.core.clone(), effects: Vec::new() };
     heard.hear("n2", Message::VoteReply { term: 2, refusal: None });
-    assert!(matches!(heard.core.directive(), Directive::Lead { handed_over: Some(_), .. }));
+    assert!(matches!(heard.core.directive(), Directive::Lead { handed_over: true, .. }));
     // It never answers: then as any candidate.
     waited.fire(Timer::HandOver);
     waited.did("freeze");
     waited.frozen("n2:1-3").did("→ n3 Vote 2 config 1.1 (marker 0 data n2:1-3)");
     waited.hear("n3", Message::VoteReply { term: 2, refusal: None });
-    assert!(matches!(waited.core.directive(), Directive::Lead { handed_over: None, .. }));
+    assert!(matches!(waited.core.directive(), Directive::Lead { handed_over: false, .. }));
 }
 
 #[test]

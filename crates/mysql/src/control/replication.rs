@@ -16,13 +16,6 @@ const STOP_TIMED_OUT: u16 = 1875;
 /// No replication is configured, or no such channel.
 const NOT_CONFIGURED: [u16; 3] = [1200, 1617, 3074];
 
-/// T1: as many transactions may be left to apply when a target stands; they are applied while votes are asked for.
-const LEFT_TO_APPLY: u64 = 100;
-/// T1: a transaction that has been applied for longer than this is a large one: nobody knows when it ends.
-const LARGE_AFTER_MS: u64 = 50;
-/// How often what a target has is looked at.
-const RECEIVED_AGAIN: Duration = Duration::from_millis(1);
-
 /// How often a stopping receiver is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
@@ -36,7 +29,7 @@ pub struct Frozen {
 /// What waiting for the applier came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// All of it is executed (or as good as, where that is what was waited for).
+    /// All of it is executed.
     Applied,
     /// Not all of it within the time.
     TimedOut,
@@ -206,45 +199,6 @@ impl Control {
             Some("0") => Ok(Applied::Applied),
             Some("1") => Ok(Applied::TimedOut),
             other => Err(SqlError::decode(what, format!("{other:?}"))),
-        }
-    }
-
-    /// T1: waits until `set` is received and what is left of it to apply is small, at most `timeout`: few transactions, the
-    /// applier runs, and none has been applied for long. Returns at once when it is so already.
-    pub async fn wait_received(&mut self, set: &GtidSet, timeout: Duration) -> Result<Applied, SqlError> {
-        let what = "waiting for the receiver";
-        let sql = format!(
-            "SELECT c.RECEIVED_TRANSACTION_SET, @@GLOBAL.gtid_executed, \
-             (SELECT COUNT(*) FROM performance_schema.replication_applier_status \
-             WHERE CHANNEL_NAME = '' AND SERVICE_STATE = 'ON'), \
-             (SELECT COUNT(*) FROM performance_schema.replication_applier_status_by_worker \
-             WHERE CHANNEL_NAME = '' AND APPLYING_TRANSACTION <> '' \
-             AND APPLYING_TRANSACTION_START_APPLY_TIMESTAMP < NOW(6) - INTERVAL {LARGE_AFTER_MS}000 MICROSECOND) \
-             FROM performance_schema.replication_connection_status c WHERE c.CHANNEL_NAME = ''"
-        );
-        let deadline = until(timeout);
-        loop {
-            let sets = self.link()?.ask(what, &sql, until(timeout + Duration::from_secs(1))).await?;
-            let Some(row) = sets.first().and_then(|rows| rows.first()) else {
-                // Without replication there is only what is executed.
-                let left = deadline.saturating_duration_since(Instant::now());
-                return self.wait_applied(set, left).await;
-            };
-            let read = |column| {
-                let words: String = text(row, column).unwrap_or_default();
-                words.parse::<GtidSet>().map_err(|error| SqlError::decode(what, error.to_string()))
-            };
-            let (received, executed) = (read(0)?, read(1)?);
-            let left = set.subtract(&executed);
-            let applies = text(row, 2).as_deref() == Some("1") && text(row, 3).as_deref() == Some("0");
-            let little = applies && left.count() <= LEFT_TO_APPLY;
-            if left.is_empty() || little && received.contains_set(&left) {
-                return Ok(Applied::Applied);
-            }
-            if Instant::now() >= deadline {
-                return Ok(Applied::TimedOut);
-            }
-            tokio::time::sleep(RECEIVED_AGAIN).await;
         }
     }
 

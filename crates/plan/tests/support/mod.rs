@@ -162,7 +162,7 @@ pub(crate) fn primary_with(acknowledgements: u32) -> Role {
         acknowledgements,
         soft: false,
         closed: false,
-        handed_over: None,
+        handed_over: false,
     }
 }
 
