@@ -124,6 +124,9 @@ impl Order {
                 "look for a disk or a name server that does not answer",
             ),
         }
+        if !self.config.address.service_address.is_empty() {
+            judge::service_address(&xenon_address::check(), &mut found);
+        }
         found.0.extend(peers.into_iter().flat_map(|found| found.0));
         let node = Some(self.me.clone());
         let findings = found

@@ -287,6 +287,21 @@ pub(super) fn replication_account(outcome: &Result<Vec<String>, String>, user: &
     }
 }
 
+/// Whether the agent may move the service address.
+pub(super) fn service_address(rights: &Result<(), xenon_address::Missing>, found: &mut Findings) {
+    let check = "service-address";
+    match rights {
+        Ok(()) => found.ok(check, "the agent may move the service address"),
+        Err(missing) => found.add(
+            check,
+            Level::Error,
+            format!("the agent cannot move the service address: it lacks {}", missing.names().join(" and ")),
+            "in its systemd unit: AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW; or setcap \
+             cap_net_admin,cap_net_raw+ep on the xenon binary",
+        ),
+    }
+}
+
 pub(super) fn host(host: &Host, beside: &Beside, found: &mut Findings) {
     match host.config_mode {
         Some(mode) if mode & 0o077 == 0 => {
