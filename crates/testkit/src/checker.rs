@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 pub(crate) const SHOWN: usize = 8;
 /// Reading the whole table takes at most this.
 const READ: Duration = Duration::from_secs(60);
+/// Between two questions to a server that is away.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// What to compare.
 #[derive(Debug, Default)]
@@ -132,8 +134,18 @@ pub async fn check(cluster: &LocalCluster, what: Check<'_>) -> Result<Checked> {
     })
 }
 
-/// What a server holds, once it has executed what the primary had.
-async fn table(cluster: &LocalCluster, index: usize, executed: &str, until: Instant) -> Result<Held> {
+/// A server that ends itself and is started again meanwhile, as mysqld does after a full disk, is asked again when it is
+/// back; one that stays away fails by `until`.
+async fn caught_up(cluster: &LocalCluster, index: usize, executed: &str, until: Instant) -> Result<Sql> {
+    loop {
+        match wait_for(cluster, index, executed, until).await {
+            Err(_) if Instant::now() + AGAIN < until => tokio::time::sleep(AGAIN).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn wait_for(cluster: &LocalCluster, index: usize, executed: &str, until: Instant) -> Result<Sql> {
     let mut sql = cluster.admin(index).await?;
     let left = until.saturating_duration_since(Instant::now());
     let statement = format!(
@@ -146,6 +158,12 @@ async fn table(cluster: &LocalCluster, index: usize, executed: &str, until: Inst
         let has: String = sql.row("SELECT @@GLOBAL.gtid_executed", Duration::from_secs(5)).await?;
         bail!("it has not executed {executed}, only {has}");
     }
+    Ok(sql)
+}
+
+/// What a server holds, once it has executed what the primary had.
+async fn table(cluster: &LocalCluster, index: usize, executed: &str, until: Instant) -> Result<Held> {
+    let mut sql = caught_up(cluster, index, executed, until).await?;
     let rows: Vec<(u32, u64, u32)> = sql
         .rows("SELECT client, seq, CAST(COUNT(*) AS UNSIGNED) FROM app.history GROUP BY client, seq", READ)
         .await?;

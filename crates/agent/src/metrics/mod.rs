@@ -265,14 +265,17 @@ fn put_last_promotion(page: &mut Page, measured: &Measured) {
 
 /// Of what sort a promotion's cause is; the sentence itself has names in it and would make ever new series.
 fn cause(sentence: &str) -> &'static str {
-    const SORTS: [(&str, &str); 7] = [
+    const SORTS: [(&str, &str); 10] = [
         ("no leader is known", "start"),
         ("not heard any more", "leader-lost"),
         ("nothing heard of leader", "leader-lost"),
         ("handover", "handover"),
         ("handing over", "handover"),
+        ("hands over", "handover"),
         ("said so", "told"),
+        ("found this node ahead", "told"),
         ("mysqld", "mysqld"),
+        ("cannot serve any more", "told"),
     ];
     SORTS.iter().find(|(part, _)| sentence.contains(part)).map_or("other", |(_, sort)| sort)
 }
