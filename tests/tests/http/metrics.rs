@@ -34,25 +34,34 @@ impl Page {
     }
 }
 
+/// What a page says is as of a look, which comes once a second, and later where a server has just been started: what is
+/// expected is waited for, as a whole.
+async fn becomes(
+    cluster: &LocalCluster,
+    what: &str,
+    mut expected: impl AsyncFnMut() -> Result<()>,
+) -> Result<()> {
+    let mut lacks = None;
+    let waited = cluster
+        .wait_until(HEALS, what, async || match expected().await {
+            Ok(()) => Some(()),
+            Err(error) => {
+                lacks = Some(error);
+                None
+            }
+        })
+        .await;
+    match (waited, lacks) {
+        (Err(late), Some(lacks)) => Err(late.context(format!("{lacks:#}"))),
+        (waited, _) => waited.map(drop),
+    }
+}
+
 pub(super) async fn of_a_quiet_cluster(cluster: &LocalCluster, leader: usize) -> Result<()> {
-    // All of it is as of a look, which comes once a second.
-    let what =
-        "executed transactions and both replicas are counted, and their lag is known and next to nothing";
-    let settled = async || {
-        for node in 0..3 {
-            let page = Page::of(cluster, node).await.ok()?;
-            (page.get("xenon_gtid_executed_transactions").ok()? > 0.0).then_some(())?;
-        }
-        let page = Page::of(cluster, leader).await.ok()?;
-        (page.get("xenon_semi_sync_clients").ok()? == 2.0).then_some(())?;
-        for node in (0..3).filter(|node| *node != leader) {
-            let page = Page::of(cluster, node).await.ok()?;
-            let lag = page.get("xenon_replication_lag_seconds").ok()?;
-            (0.0..5.0).contains(&lag).then_some(())?;
-        }
-        Some(())
-    };
-    cluster.wait_until(HEALS, what, settled).await?;
+    becomes(cluster, "metrics of a quiet cluster", async || quiet(cluster, leader).await).await
+}
+
+async fn quiet(cluster: &LocalCluster, leader: usize) -> Result<()> {
     let leaders = cluster.node(leader)?.endpoint;
     for node in 0..3 {
         let page = Page::of(cluster, node).await?;
@@ -72,6 +81,11 @@ pub(super) async fn of_a_quiet_cluster(cluster: &LocalCluster, leader: usize) ->
             ensure!(page.get(series)? == is, "{series} of node{}", node + 1);
         }
         ensure!(page.sum("xenon_member_info") == 3.0);
+        ensure!(page.get("xenon_gtid_executed_transactions")? > 0.0);
+        if node != leader {
+            let lag = page.get("xenon_replication_lag_seconds")?;
+            ensure!((0.0..5.0).contains(&lag), "lag {lag}");
+        }
         ensure!(page.has("xenon_lease_remaining_seconds") == (node == leader), "a lease is the leader's");
         ensure!(page.has("xenon_replication_receiver_running") == (node != leader));
         let resident = page.get("process_resident_memory_bytes")?;
@@ -79,7 +93,7 @@ pub(super) async fn of_a_quiet_cluster(cluster: &LocalCluster, leader: usize) ->
         ensure!(page.get("process_open_fds")? > 3.0 && page.get("process_cpu_seconds_total")? > 0.0);
     }
     let page = Page::of(cluster, leader).await?;
-    ensure!(page.get("xenon_semi_sync_source_on")? == 1.0);
+    ensure!(page.get("xenon_semi_sync_clients")? == 2.0 && page.get("xenon_semi_sync_source_on")? == 1.0);
     ensure!(page.sum("xenon_member_heard_age_seconds") < 20.0);
     ensure!(page.get("xenon_promotions_total")? >= 1.0 && page.get("xenon_elections_won_total")? >= 1.0);
     Ok(())
@@ -87,12 +101,12 @@ pub(super) async fn of_a_quiet_cluster(cluster: &LocalCluster, leader: usize) ->
 
 /// From `old` to `new`.
 pub(super) async fn of_a_switchover(cluster: &LocalCluster, old: usize, new: usize) -> Result<()> {
-    let writable = async || {
-        let page = Page::of(cluster, new).await.ok()?;
-        (page.get("xenon_mysql_writable").ok()? == 1.0).then_some(page)
-    };
-    let page = cluster.wait_until(HEALS, "the new primary is seen to be writable", writable).await?.value;
-    ensure!(page.get("xenon_promotions_total")? >= 1.0);
+    becomes(cluster, "metrics of a switchover", async || switched(cluster, old, new).await).await
+}
+
+async fn switched(cluster: &LocalCluster, old: usize, new: usize) -> Result<()> {
+    let page = Page::of(cluster, new).await?;
+    ensure!(page.get("xenon_promotions_total")? >= 1.0 && page.get("xenon_mysql_writable")? == 1.0);
     ensure!(page.get("xenon_last_promotion_info{cause=\"handover\"}")? == 1.0);
     let (whole, phases) =
         (page.get("xenon_last_promotion_seconds")?, page.sum("xenon_last_promotion_phase_seconds"));
