@@ -79,8 +79,9 @@ async fn before_real_servers(long: bool) -> Result<()> {
     Ok(())
 }
 
+/// At night for the time being: it failed once in twenty runs, after 49 s instead of 11, and what it said was lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failover_is_seen_and_a_switchover_made_in_the_browser() -> Result<()> {
+async fn nightly_a_failover_is_seen_and_a_switchover_made_in_the_browser() -> Result<()> {
     before_real_servers(false).await
 }
 
