@@ -91,7 +91,7 @@ async fn nightly_everything_is_done_in_the_browser() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nightly_the_page_before_a_stand_in() -> Result<()> {
+async fn the_page_before_a_stand_in() -> Result<()> {
     let Some(browser) = browser() else { return Ok(()) };
     run(&browser, "units.test.mjs", false, &Value::Null).await?;
     run(&browser, "page.test.mjs", false, &Value::Null).await
