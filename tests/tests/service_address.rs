@@ -74,6 +74,7 @@ fn nightly_the_guard_takes_it_from_a_dead_agent() -> Result<()> {
         watched.announced_here(&story, leader).await?;
         ensure!(story.cluster.status(leader).await?.view_id == term, "the term has changed");
         ensure!(watched.gone_since(leader, fault).is_none(), "the address was away meanwhile");
+        // That nothing happens is seen by waiting only: a guard of the old agent would act within the lease, 0.85 s.
         tokio::time::sleep(Duration::from_secs(3)).await;
         ensure!(watched.gone_since(leader, fault).is_none(), "an old guard took it away");
 
